@@ -1,0 +1,53 @@
+//! The words every part of Insula speaks: typed ids, time, randomness, money, quantities, errors and pages.
+//!
+//! What must always hold: nothing here does I/O, reads a global clock or a global source of randomness
+//! (except [`SystemClock`] and [`SystemRng`], the two places where the outside enters), and nothing here
+//! knows a domain.
+
+mod error;
+mod id;
+mod money;
+mod page;
+mod quantity;
+mod random;
+mod scope;
+mod secret;
+mod time;
+
+pub use error::{Error, ErrorKind, FieldError, Result};
+pub use id::{
+    AdmissionId, AuditId, BlueprintVersionId, ChangeId, DueId, IdError, InvitationId, KeyId, MessageId,
+    OrgId, RequestId, SessionId, SigningKeyId, SubscriptionId, UserId, base32_decode, base32_encode,
+};
+pub use money::{Currency, Decimal, DecimalError, Money};
+pub use page::{Cursor, Page, PageRequest};
+pub use quantity::{Quantity, Scale};
+pub use random::{Rng, SeededRng, SystemRng};
+pub use scope::{Epoch, Scope};
+pub use secret::Secret;
+pub use time::{Clock, Instant, ManualClock, Span, SystemClock};
+
+use std::sync::Arc;
+
+/// The injected sources of time and randomness, handed to everything that needs either.
+#[derive(Clone)]
+pub struct Env {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub rng: Arc<dyn Rng>,
+}
+
+impl Env {
+    /// The clock and the randomness of the operating system.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), rng: Arc::new(SystemRng) }
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+}
