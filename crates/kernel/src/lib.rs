@@ -23,7 +23,7 @@ pub use money::{Currency, Decimal, DecimalError, Money};
 pub use page::{Cursor, Page, PageRequest};
 pub use quantity::{Quantity, Scale};
 pub use random::{Rng, SeededRng, SystemRng};
-pub use scope::{Epoch, Scope};
+pub use scope::{Epoch, PlatformScope, Scope};
 pub use secret::Secret;
 pub use time::{Clock, Instant, ManualClock, Span, SystemClock};
 

@@ -13,3 +13,9 @@ pub trait Scope {
     /// The organization that was authorized.
     fn organization(&self) -> OrgId;
 }
+
+/// The right to touch rows across tenants: an operator's proof (`access`) or a named worker of the platform (`storage`).
+pub trait PlatformScope {
+    /// Who acts, for the log.
+    fn authority(&self) -> &'static str;
+}
