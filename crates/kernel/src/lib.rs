@@ -6,6 +6,8 @@
 
 mod error;
 mod id;
+mod keyring;
+mod live;
 mod money;
 mod page;
 mod quantity;
@@ -19,6 +21,8 @@ pub use id::{
     AdmissionId, AuditId, BlueprintVersionId, ChangeId, DueId, IdError, InvitationId, KeyId, MessageId,
     OrgId, RequestId, SessionId, SigningKeyId, SubscriptionId, UserId, base32_decode, base32_encode,
 };
+pub use keyring::{Keyring, sha256};
+pub use live::LiveMap;
 pub use money::{Currency, Decimal, DecimalError, Money};
 pub use page::{Cursor, Page, PageRequest};
 pub use quantity::{Quantity, Scale};

@@ -1,0 +1,110 @@
+//! Data that the request path reads on every request: in memory, without a lock, current at once.
+
+use arc_swap::{ArcSwap, Guard};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, Hash, RandomState},
+    sync::Arc,
+};
+
+const SHARDS: usize = 1_024;
+
+/// A map that many threads read while few change it.
+///
+/// It is cut into shards, each an immutable map behind an atomic pointer. A reader takes no lock and waits for nobody;
+/// a change copies one shard, and every reader that starts after it sees it.
+pub struct LiveMap<K, V> {
+    shards: Box<[ArcSwap<HashMap<K, V>>]>,
+    hasher: RandomState,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Default for LiveMap<K, V> {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(), hasher: RandomState::new() }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> LiveMap<K, V> {
+    /// A map of these entries.
+    #[must_use]
+    pub fn load(entries: impl IntoIterator<Item = (K, V)>) -> Self {
+        let map = Self::default();
+        let mut filled: Vec<HashMap<K, V>> = (0..SHARDS).map(|_| HashMap::new()).collect();
+        for (key, value) in entries {
+            filled[map.index(&key)].insert(key, value);
+        }
+        for (shard, entries) in map.shards.iter().zip(filled) {
+            shard.store(Arc::new(entries));
+        }
+        map
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below the number of shards")]
+    fn index(&self, key: &K) -> usize {
+        (self.hasher.hash_one(key) % SHARDS as u64) as usize
+    }
+
+    fn shard(&self, key: &K) -> Guard<Arc<HashMap<K, V>>> {
+        self.shards[self.index(key)].load()
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.shard(key).get(key).cloned()
+    }
+
+    /// What `read` makes of the value of a key, without copying it.
+    pub fn read<T>(&self, key: &K, read: impl FnOnce(&V) -> T) -> Option<T> {
+        self.shard(key).get(key).map(read)
+    }
+
+    /// Sets the value of a key.
+    pub fn insert(&self, key: &K, value: &V) {
+        self.change(key, |shard| {
+            shard.insert(key.clone(), value.clone());
+        });
+    }
+
+    /// Removes a key.
+    pub fn remove(&self, key: &K) {
+        self.change(key, |shard| {
+            shard.remove(key);
+        });
+    }
+
+    /// Changes the value of a key, if it is there.
+    pub fn update(&self, key: &K, change: impl Fn(&mut V)) {
+        self.change(key, |shard| {
+            if let Some(value) = shard.get_mut(key) {
+                change(value);
+            }
+        });
+    }
+
+    fn change(&self, key: &K, change: impl Fn(&mut HashMap<K, V>)) {
+        self.shards[self.index(key)].rcu(|shard| {
+            let mut copy = HashMap::clone(shard);
+            change(&mut copy);
+            copy
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn concurrent_changes_are_all_kept() {
+        let map = LiveMap::load((0..100).map(|n| (n, 0)));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..100).for_each(|n| map.update(&n, |value| *value += 1)));
+            }
+        });
+        assert!((0..100).all(|n| map.get(&n) == Some(8)));
+        map.remove(&5);
+        assert_eq!(map.get(&5), None);
+    }
+}
