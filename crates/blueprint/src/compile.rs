@@ -1,0 +1,187 @@
+//! A checked blueprint, and the immutable form of it that every request is decided with.
+
+use crate::{
+    diagnostics::Diagnostics,
+    model::{
+        Digest, Limit, LimitIndex, Meter, MeterIndex, Plan, PlanIndex, Product, Role, Route, Upstream,
+        UpstreamIndex,
+    },
+    names::Permissions,
+    path::PathError,
+    pattern::{MethodSet, Pattern},
+    permission::PermissionSet,
+    router::{Match, Router},
+};
+
+/// A blueprint without errors.
+#[derive(Clone, Debug)]
+pub struct Blueprint {
+    pub(crate) product: Product,
+    pub(crate) permissions: Permissions,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) meters: Vec<Meter>,
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) upstreams: Vec<Upstream>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) warnings: Diagnostics,
+    pub(crate) digest: Digest,
+}
+
+impl Blueprint {
+    /// What works, though perhaps not as was meant.
+    #[must_use]
+    pub const fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// The form for the hot path.
+    #[must_use]
+    pub fn compile(self) -> Compiled {
+        Compiled { router: Router::new(&self.patterns), blueprint: self }
+    }
+}
+
+/// A blueprint in the form that requests are decided with. It never changes; another version is another value.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    blueprint: Blueprint,
+    router: Router,
+}
+
+/// The route of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum RouteMatch<'a> {
+    /// This one.
+    Found(&'a Route),
+    /// None for this method; these there are.
+    MethodNotAllowed(MethodSet),
+    /// None for this path.
+    NotFound,
+}
+
+impl Compiled {
+    /// The product itself.
+    #[must_use]
+    pub const fn product(&self) -> &Product {
+        &self.blueprint.product
+    }
+
+    /// The names of permissions and aliases.
+    #[must_use]
+    pub const fn permissions(&self) -> &Permissions {
+        &self.blueprint.permissions
+    }
+
+    /// The roles, the owner first.
+    #[must_use]
+    pub fn roles(&self) -> &[Role] {
+        &self.blueprint.roles
+    }
+
+    /// What a role may do.
+    #[must_use]
+    pub fn role(&self, name: &str) -> Option<PermissionSet> {
+        self.blueprint.roles.iter().find(|role| role.name == name).map(|role| role.permissions)
+    }
+
+    /// The meters as they are declared.
+    #[must_use]
+    pub fn meters(&self) -> &[Meter] {
+        &self.blueprint.meters
+    }
+
+    /// The meter of this name.
+    #[must_use]
+    pub fn meter_index(&self, name: &str) -> Option<MeterIndex> {
+        self.blueprint.meters.iter().position(|meter| meter.name == name).map(MeterIndex::at)
+    }
+
+    /// A meter of this blueprint.
+    #[must_use]
+    pub fn meter(&self, index: MeterIndex) -> Option<&Meter> {
+        self.blueprint.meters.get(index.get())
+    }
+
+    /// The limits: `members`, `api_keys`, then as they are declared.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.blueprint.limits
+    }
+
+    /// The limits with their indexes.
+    pub fn indexed_limits(&self) -> impl Iterator<Item = (LimitIndex, &Limit)> {
+        self.blueprint.limits.iter().enumerate().map(|(position, limit)| (LimitIndex::at(position), limit))
+    }
+
+    /// The limit of this name.
+    #[must_use]
+    pub fn limit_index(&self, name: &str) -> Option<LimitIndex> {
+        self.blueprint.limits.iter().position(|limit| limit.name == name).map(LimitIndex::at)
+    }
+
+    /// A limit of this blueprint.
+    #[must_use]
+    pub fn limit(&self, index: LimitIndex) -> Option<&Limit> {
+        self.blueprint.limits.get(index.get())
+    }
+
+    /// The plans, in the order in which they are shown.
+    #[must_use]
+    pub fn plans(&self) -> &[Plan] {
+        &self.blueprint.plans
+    }
+
+    /// The plan of this name.
+    #[must_use]
+    pub fn plan_index(&self, name: &str) -> Option<PlanIndex> {
+        self.blueprint.plans.iter().position(|plan| plan.name == name).map(PlanIndex::at)
+    }
+
+    /// A plan of this blueprint.
+    #[must_use]
+    pub fn plan(&self, index: PlanIndex) -> Option<&Plan> {
+        self.blueprint.plans.get(index.get())
+    }
+
+    /// The upstreams as they are declared.
+    #[must_use]
+    pub fn upstreams(&self) -> &[Upstream] {
+        &self.blueprint.upstreams
+    }
+
+    /// An upstream of this blueprint.
+    #[must_use]
+    pub fn upstream(&self, index: UpstreamIndex) -> Option<&Upstream> {
+        self.blueprint.upstreams.get(index.get())
+    }
+
+    /// The routes as they are declared.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.blueprint.routes
+    }
+
+    /// The route of a request. `path` is the path as it was sent, without query.
+    ///
+    /// # Errors
+    ///
+    /// That the path can be read in more than one way, so that no route's permission would protect what is behind
+    /// it: the request must be refused.
+    pub fn match_route(&self, method: &str, path: &str) -> Result<RouteMatch<'_>, PathError> {
+        Ok(match self.router.find(method, path)? {
+            Match::Found(route) => {
+                self.routes().get(usize::from(route)).map_or(RouteMatch::NotFound, RouteMatch::Found)
+            }
+            Match::MethodNotAllowed(allowed) => RouteMatch::MethodNotAllowed(allowed),
+            Match::NotFound => RouteMatch::NotFound,
+        })
+    }
+
+    /// Names the version of the whole blueprint: the digest of its text.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.blueprint.digest
+    }
+}

@@ -1,0 +1,88 @@
+//! The blueprint of a product: read, checked as a whole, and compiled for the hot path.
+//!
+//! What it promises: nothing undeclared is accepted and nothing declared is ignored. What this version does not run
+//! is refused with `blueprint.unsupported`. Every mistake is reported at once, with its place, what is wrong and
+//! what would be right. A [`Blueprint`] exists only if [`check`] found no error, so [`Blueprint::compile`] can't fail.
+//! No clock, no randomness, and no I/O except reading one directory in [`load`].
+
+mod check;
+mod compile;
+mod declared;
+mod diagnostics;
+mod digest;
+mod model;
+mod names;
+mod path;
+mod pattern;
+mod permission;
+mod read;
+mod router;
+mod schema;
+mod values;
+
+pub use compile::{Blueprint, Compiled, RouteMatch};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use model::{
+    Digest, Health, Interval, Limit, LimitIndex, LimitKind, Meter, MeterIndex, Plan, PlanIndex, Price,
+    Product, QuotaWindow, RateWindow, Role, Route, RouteIndex, Target, Timeouts, Upstream, UpstreamIndex,
+};
+pub use names::Permissions;
+pub use path::PathError;
+pub use pattern::MethodSet;
+pub use permission::{Holder, OwnPermission, PermissionId, PermissionSet, own};
+pub use schema::schema;
+pub use values::{Bound, Feature};
+
+use std::{fs::File, io::Read as _, path::Path};
+
+/// The largest blueprint, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// The file of a blueprint in its directory.
+pub const FILE_NAME: &str = "blueprint.toml";
+
+/// Checks the text of a blueprint. `file_name` is what diagnostics call it.
+///
+/// # Errors
+///
+/// Every mistake that was found, warnings included, in the order of the file.
+pub fn check(file_name: &str, text: &str) -> Result<Blueprint, Diagnostics> {
+    check::check(file_name, text)
+}
+
+/// Checks the bytes of a blueprint, which must be UTF-8.
+///
+/// # Errors
+///
+/// Every mistake that was found.
+pub fn check_bytes(file_name: &str, bytes: &[u8]) -> Result<Blueprint, Diagnostics> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => check(file_name, text),
+        Err(error) => Err(check::not_utf8(file_name, bytes, error.valid_up_to())),
+    }
+}
+
+/// Reads and checks the blueprint of a directory, or a file named directly.
+///
+/// # Errors
+///
+/// That the file can't be read, or every mistake that was found in it.
+pub fn load(path: &Path) -> Result<Blueprint, Diagnostics> {
+    let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+    let name = file.display().to_string();
+    let mut bytes = Vec::new();
+    // One byte more than allowed, to tell a file that is too large without reading all of it.
+    let most = MAX_BYTES as u64 + 1;
+    match File::open(&file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)) {
+        Ok(_) => check_bytes(&name, &bytes),
+        Err(error) => {
+            let help = "name a directory with a blueprint.toml, or the file itself";
+            Err(Diagnostics::whole_file(
+                &name,
+                "blueprint.unreadable",
+                format!("can't be read: {error}"),
+                help,
+            ))
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What a checked blueprint says, with every name resolved: the form the rest of Insula works with.
+
+use crate::{
+    permission::{PermissionId, PermissionSet},
+    values::{Bound, Feature},
+};
+use insula_kernel::{Money, Span};
+use serde::Serialize;
+use std::{collections::BTreeMap, fmt};
+
+macro_rules! indexes {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(u16);
+
+        impl $name {
+            /// The position in the compiled blueprint it came from.
+            #[must_use]
+            pub const fn get(self) -> usize {
+                self.0 as usize
+            }
+
+            /// The index of this position. Declared parts are counted before, so that each has one.
+            pub(crate) fn at(position: usize) -> Self {
+                Self(u16::try_from(position).unwrap_or(u16::MAX))
+            }
+        }
+    )+};
+}
+
+indexes! {
+    /// A limit of one compiled blueprint.
+    LimitIndex;
+    /// A meter of one compiled blueprint.
+    MeterIndex;
+    /// A plan of one compiled blueprint.
+    PlanIndex;
+    /// An upstream of one compiled blueprint.
+    UpstreamIndex;
+    /// A route of one compiled blueprint.
+    RouteIndex;
+}
+
+impl LimitIndex {
+    /// Members of an organization, pending invitations included.
+    pub const MEMBERS: Self = Self(0);
+    /// API keys of an organization that are not revoked.
+    pub const API_KEYS: Self = Self(1);
+}
+
+/// The product itself.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The name people see.
+    pub name: String,
+    /// The domain below which tenants live.
+    pub base_domain: Option<String>,
+    /// What API keys begin with.
+    pub key_prefix: String,
+    /// The plan of a new organization that didn't choose.
+    pub default_plan: PlanIndex,
+    /// The limit that is shown as the quota that remains; never a rate.
+    pub headline_limit: Option<LimitIndex>,
+}
+
+/// A named set of permissions.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The name.
+    pub name: String,
+    /// What it may do, what it includes being included.
+    pub permissions: PermissionSet,
+}
+
+/// A meter that counts requests the gateway forwards.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    /// The name.
+    pub name: String,
+}
+
+/// A window of the calendar, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotaWindow {
+    /// From one full hour to the next.
+    Hour,
+    /// From one midnight to the next.
+    Day,
+}
+
+impl QuotaWindow {
+    /// How long it is.
+    #[must_use]
+    pub const fn span(self) -> Span {
+        match self {
+            Self::Hour => Span::from_hours(1),
+            Self::Day => Span::from_days(1),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// The window of a rate, smoothed (GCRA).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RateWindow {
+    /// A second.
+    Second,
+    /// A minute.
+    Minute,
+}
+
+impl RateWindow {
+    /// How long it is.
+    #[must_use]
+    pub const fn span(self) -> Span {
+        match self {
+            Self::Second => Span::from_secs(1),
+            Self::Minute => Span::from_mins(1),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+        }
+    }
+}
+
+/// What a limit bounds. Whatever would exceed it is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LimitKind {
+    /// The quantity of a meter in a window of the calendar.
+    Quota {
+        /// What is counted.
+        meter: MeterIndex,
+        /// The window.
+        window: QuotaWindow,
+    },
+    /// Requests of each key in a window that slides.
+    Rate {
+        /// The window; the plan's number is the allowance per window.
+        window: RateWindow,
+        /// How many may come at once; as many as the allowance if `None`.
+        burst: Option<u64>,
+    },
+    /// How many exist.
+    Stock,
+}
+
+/// A limit.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// The name.
+    pub name: String,
+    /// What it bounds.
+    pub kind: LimitKind,
+    /// At which percentages to warn, ascending.
+    pub warn_at: Vec<u8>,
+}
+
+/// How often a plan is paid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interval {
+    /// Each month from the anchor.
+    Month,
+    /// Each year from the anchor.
+    Year,
+}
+
+/// A price of a plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Price {
+    /// How often it is paid.
+    pub interval: Interval,
+    /// How much; never negative.
+    pub amount: Money,
+}
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The name.
+    pub name: String,
+    /// The prices by currency and interval; none if the plan comes only by the operator's offer.
+    pub prices: Vec<Price>,
+    /// How far each limit goes, by [`LimitIndex`].
+    pub limits: Vec<Bound>,
+    /// What it offers besides.
+    pub features: BTreeMap<String, Feature>,
+    /// The rank among plans; higher is served first.
+    pub priority: i64,
+    /// Whether organizations can choose it themselves.
+    pub self_service: bool,
+    /// Names the version: equal as long as the offer is.
+    pub digest: Digest,
+}
+
+impl Plan {
+    /// How far a limit goes on this plan.
+    #[must_use]
+    pub fn bound(&self, limit: LimitIndex) -> Bound {
+        // Every plan has a bound for each limit. An index from elsewhere must not open anything.
+        self.limits.get(limit.get()).copied().unwrap_or(Bound::At(0))
+    }
+}
+
+/// An address an upstream listens at, over plain HTTP.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Target {
+    /// The name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// As in the `Host` header.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// How it is seen whether a target works.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The path that answers 2xx while it does.
+    pub path: String,
+    /// How often it is asked.
+    pub every: Span,
+}
+
+/// How long to wait for an upstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the connection.
+    pub connect: Span,
+    /// From the request to the first byte of the reply.
+    pub response: Span,
+    /// Between two parts of a body.
+    pub idle: Span,
+}
+
+/// A service behind Insula.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The name.
+    pub name: String,
+    /// Where it listens, at least one; they take turns.
+    pub targets: Vec<Target>,
+    /// The command that starts it; empty if it starts otherwise.
+    pub run: Vec<String>,
+    /// How it is seen whether a target works.
+    pub health: Option<Health>,
+    /// How long to wait for it.
+    pub timeouts: Timeouts,
+    /// Connections to each target at most.
+    pub max_connections: Option<u32>,
+}
+
+/// Requests that go to an upstream.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its position.
+    pub index: RouteIndex,
+    /// Method and path as they are declared.
+    pub pattern: String,
+    /// The upstream that answers.
+    pub upstream: UpstreamIndex,
+    /// The permission a caller needs; `None`: every authenticated caller of an organization may.
+    pub permission: Option<PermissionId>,
+    /// What a request counts, by meter; each above zero.
+    pub meters: Vec<(MeterIndex, u64)>,
+    /// What is cut off the front of the path before it goes to the upstream.
+    pub strip_prefix: Option<String>,
+    /// The largest body of a request, in bytes.
+    pub max_body: u64,
+    /// How long the upstream may take to the first byte of its reply, its own time-out or this route's.
+    pub response_timeout: Span,
+}
+
+impl Route {
+    /// The path the upstream is asked for, of a path that matched this route.
+    #[must_use]
+    pub fn upstream_path<'p>(&self, path: &'p str) -> &'p str {
+        let stripped = self.strip_prefix.as_deref().and_then(|prefix| path.strip_prefix(prefix));
+        match stripped {
+            Some("") => "/",
+            Some(rest) => rest,
+            None => path,
+        }
+    }
+}
+
+/// A SHA-256 digest (FIPS 180-4), written in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

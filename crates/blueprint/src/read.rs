@@ -1,0 +1,351 @@
+//! Reads declared shapes from spanned TOML, and goes on after a mistake so that all of them are found at once.
+//!
+//! A shape is declared once, with [`table!`] or [`choice!`]: the struct, its reader and its part of the JSON Schema
+//! come from the same lines. Nothing undeclared is accepted. A part that can't be read is reported and left `None`;
+//! its name stays known, so that one mistake does not make others appear.
+
+use crate::diagnostics::{Place, Report, quoted, suggest};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::{borrow::Cow, collections::BTreeMap};
+use toml::de::{DeTable, DeValue};
+
+/// Something that can be read from a value of the file.
+pub(crate) trait Read: Sized {
+    /// Reads the value; `None` means that a mistake was reported.
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self>;
+
+    /// What stands for a key that isn't there; `None` means that it must be there, which was reported.
+    fn absent(key: &str, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let message = format!("`{key}` is missing here");
+        report.error(at, "blueprint.missing_key", message, format!("add `{key} = …`"));
+        None
+    }
+}
+
+/// A value with its place in the file.
+#[derive(Clone, Debug)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) at: Place,
+}
+
+impl<T: Read> Read for At<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        Some(Self { value: T::read(value, at, report)?, at: at.clone() })
+    }
+}
+
+/// What may be left out. What is there but can't be read counts as left out, once it is reported.
+impl<T: Read> Read for Option<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        Some(T::read(value, at, report))
+    }
+    fn absent(_: &str, _: &Place, _: &mut Report<'_>) -> Option<Self> {
+        Some(None)
+    }
+}
+
+/// What must be there. Missing or unreadable it is `None`, once it is reported, and the rest of its table counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Required<T>(pub(crate) Option<T>);
+
+impl<T: Read> Read for Required<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        Some(Self(T::read(value, at, report)))
+    }
+    fn absent(key: &str, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        Some(Self(T::absent(key, at, report)))
+    }
+}
+
+/// A list; absent it is empty. Members that can't be read are reported and left out.
+impl<T: Read> Read for Vec<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(array) = value.as_array() else {
+            return wrong_type("a list", value, at, report);
+        };
+        Some(array.iter().filter_map(|item| T::read(item.get_ref(), &item.span(), report)).collect())
+    }
+    fn absent(_: &str, _: &Place, _: &mut Report<'_>) -> Option<Self> {
+        Some(Self::new())
+    }
+}
+
+/// A table whose keys are names of the blueprint's own choice, in the order of the file; absent it is empty.
+#[derive(Clone, Debug)]
+pub(crate) struct Map<T>(pub(crate) Vec<Entry<T>>);
+
+/// One named part of a [`Map`].
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<T> {
+    pub(crate) name: At<String>,
+    /// `None` if it could not be read, which was reported.
+    pub(crate) value: Option<T>,
+    /// Whether nothing in it was reported. Where something was, what seems to be missing may only be wrong.
+    pub(crate) clean: bool,
+}
+
+impl<T> Default for Map<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Map<T> {
+    /// Every name, also of what could not be read.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|entry| entry.name.value.as_str())
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+
+    /// The parts that could be read, with their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&At<String>, &T)> {
+        self.0.iter().filter_map(|entry| Some((&entry.name, entry.value.as_ref()?)))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        self.iter().find(|(known, _)| known.value == name).map(|(_, value)| value)
+    }
+}
+
+impl<T: Read> Read for Map<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(table) = value.as_table() else {
+            return wrong_type("a table", value, at, report);
+        };
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(key, value)| {
+                let name = At { value: key.get_ref().to_string(), at: key.span() };
+                let before = report.count();
+                let value = T::read(value.get_ref(), &value.span(), report);
+                Entry { name, value, clean: report.count() == before }
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.name.at.start);
+        Some(Self(entries))
+    }
+    fn absent(_: &str, _: &Place, _: &mut Report<'_>) -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
+impl Read for String {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        value.as_str().map(str::to_owned).or_else(|| wrong_type("a text in quotes", value, at, report))
+    }
+}
+
+impl Read for bool {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        value.as_bool().or_else(|| wrong_type("true or false", value, at, report))
+    }
+}
+
+impl Read for i64 {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(integer) = value.as_integer() else {
+            return wrong_type("a whole number", value, at, report);
+        };
+        let number = Self::from_str_radix(integer.as_str(), integer.radix());
+        if number.is_err() {
+            let message = format!("{} is too large a number", quoted(&integer.to_string()));
+            report.error(at, "blueprint.number_range", message, format!("at most {} fits", Self::MAX));
+        }
+        number.ok()
+    }
+}
+
+/// Reports a value of another type than the wanted one.
+pub(crate) fn wrong_type<T>(
+    wanted: &str,
+    value: &DeValue<'_>,
+    at: &Place,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let found = match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    report.error(at, "blueprint.wrong_type", format!("this is {found}"), format!("{wanted} belongs here"));
+    None
+}
+
+/// Reports what the language has and this version does not run.
+pub(crate) fn unsupported(what: &str, help: &str, at: &Place, report: &mut Report<'_>) {
+    let message = format!("{what} is part of the blueprint language, but this version does not run it yet");
+    report.error(at, "blueprint.unsupported", message, help);
+}
+
+/// Reports every key of a table that is not among the known ones.
+pub(crate) fn refuse_unknown_keys(
+    table: &DeTable<'_>,
+    known: &[&str],
+    later: &[&str],
+    report: &mut Report<'_>,
+) {
+    for key in table.keys() {
+        let name: &str = key.get_ref();
+        if later.contains(&name) {
+            unsupported(&quoted(name), "leave it out", &key.span(), report);
+        } else if !known.contains(&name) {
+            let message = format!("there is no key {} here", quoted(name));
+            let help = suggest(name, known.iter().copied(), "a key");
+            report.error(&key.span(), "blueprint.unknown_key", message, help);
+        }
+    }
+}
+
+/// Reads one field of a table. `None` means that the table can't be read, which was reported.
+pub(crate) fn field<T: Read>(
+    table: &DeTable<'_>,
+    key: &str,
+    at: &Place,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    if let Some(value) = table.get(key) {
+        return T::read(value.get_ref(), &value.span(), report);
+    }
+    T::absent(key, at, report)
+}
+
+/// Declares a table of the file: a struct with its reader and its schema. `later { … }` names the keys of the full
+/// language that this version refuses.
+macro_rules! table {
+    (
+        $(#[$meta:meta])*
+        struct $name:ident {
+            $($(#[$field_meta:meta])* $field:ident $(as $key:literal)? : $type:ty,)+
+        }
+        later { $($later:literal),* $(,)? }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($(#[$field_meta])* $(#[schemars(rename = $key)])? pub(crate) $field: $type,)+
+        }
+
+        impl $crate::read::Read for $name {
+            fn read(
+                value: &toml::de::DeValue<'_>,
+                at: &$crate::diagnostics::Place,
+                report: &mut $crate::diagnostics::Report<'_>,
+            ) -> Option<Self> {
+                let Some(table) = value.as_table() else {
+                    return $crate::read::wrong_type("a table", value, at, report);
+                };
+                let known = [$($crate::read::key_name!($field $(as $key)?)),+];
+                $crate::read::refuse_unknown_keys(table, &known, &[$($later),*], report);
+                // All fields are read before any missing one gives up, so that each mistake is reported.
+                $(let $field = $crate::read::field(
+                    table, $crate::read::key_name!($field $(as $key)?), at, report,
+                );)+
+                Some(Self { $($field: $field?,)+ })
+            }
+        }
+    };
+}
+
+/// The key of a field in the file.
+macro_rules! key_name {
+    ($field:ident as $key:literal) => {
+        $key
+    };
+    ($field:ident) => {
+        stringify!($field)
+    };
+}
+
+/// Declares a text with few possible values. `later { … }` names the values of the full language that this version
+/// refuses.
+macro_rules! choice {
+    (
+        $(#[$meta:meta])*
+        enum $name:ident {
+            $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+
+        }
+        later { $($later:literal),* $(,)? }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, schemars::JsonSchema)]
+        pub(crate) enum $name {
+            $($(#[$variant_meta])* #[schemars(rename = $text)] $variant,)+
+        }
+
+        impl $crate::read::Read for $name {
+            fn read(
+                value: &toml::de::DeValue<'_>,
+                at: &$crate::diagnostics::Place,
+                report: &mut $crate::diagnostics::Report<'_>,
+            ) -> Option<Self> {
+                match String::read(value, at, report)?.as_str() {
+                    $($text => Some(Self::$variant),)+
+                    other => {
+                        $crate::read::refuse_choice(other, &[$($text),+], &[$($later),*], at, report);
+                        None
+                    }
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {choice, key_name, table};
+
+/// Reports a value that is not among the possible ones.
+pub(crate) fn refuse_choice(
+    given: &str,
+    known: &[&str],
+    later: &[&str],
+    at: &Place,
+    report: &mut Report<'_>,
+) {
+    let help = suggest(given, known.iter().copied(), "the value");
+    if later.contains(&given) {
+        unsupported(&quoted(given), &help, at, report);
+    } else {
+        report.error(at, "blueprint.unknown_value", format!("{} can't stand here", quoted(given)), help);
+    }
+}
+
+macro_rules! same_schema {
+    ($($wrapper:ident),+) => {$(
+        impl<T: JsonSchema> JsonSchema for $wrapper<T> {
+            fn inline_schema() -> bool {
+                T::inline_schema()
+            }
+            fn schema_name() -> Cow<'static, str> {
+                T::schema_name()
+            }
+            fn schema_id() -> Cow<'static, str> {
+                T::schema_id()
+            }
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                T::json_schema(generator)
+            }
+        }
+    )+};
+}
+
+same_schema!(At, Required);
+
+impl<T: JsonSchema> JsonSchema for Map<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("MapOf{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        <BTreeMap<String, T>>::json_schema(generator)
+    }
+}

@@ -1,0 +1,263 @@
+//! The single values of a blueprint that are written as text: lengths of time, sizes, amounts, bounds, names.
+
+use crate::{
+    diagnostics::{Place, Report, quoted},
+    read::{Read, wrong_type},
+};
+use insula_kernel::{Decimal, Span};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use std::borrow::Cow;
+use toml::de::DeValue;
+
+/// The longest time-out or interval that makes sense for one request.
+const LONGEST: Span = Span::from_hours(24);
+
+/// A length of time such as `"500ms"`, `"5s"`, `"2m"` or `"1h"`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lasting(pub(crate) Span);
+
+/// A number of bytes such as `"10MB"` (decimal) or `"512KiB"` (binary).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size(pub(crate) u64);
+
+/// An amount of money in major units, as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amount(pub(crate) Decimal);
+
+/// A whole number above zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Positive(pub(crate) u64);
+
+/// How far a limit goes on a plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// There is none.
+    Unlimited,
+    /// So much and not one more.
+    At(u64),
+}
+
+/// What a plan says about a feature.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Feature {
+    /// It is there or it isn't.
+    Flag(bool),
+    /// So many of it.
+    Number(i64),
+    /// A word or two for people and programs, such as a kind of support.
+    Text(String),
+}
+
+/// Splits `"250ms"` into the number and the unit.
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    Some((number.parse().ok()?, unit))
+}
+
+fn lasting(text: &str) -> Option<Span> {
+    let (number, unit) = number_and_unit(text)?;
+    let micros = match unit {
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        _ => return None,
+    };
+    let span = Span::from_micros(i64::try_from(number).ok()?.checked_mul(micros)?);
+    (span.as_micros() > 0 && span <= LONGEST).then_some(span)
+}
+
+impl Read for Lasting {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        const HELP: &str =
+            "a number and one of ms, s, m, h, such as \"5s\"; more than nothing, at most \"24h\"";
+        let Some(text) = value.as_str() else {
+            return wrong_type("a length of time such as \"5s\"", value, at, report);
+        };
+        let span = lasting(text);
+        if span.is_none() {
+            let message = format!("{} is no length of time that can stand here", quoted(text));
+            report.error(at, "blueprint.duration", message, HELP);
+        }
+        span.map(Self)
+    }
+}
+
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = number_and_unit(text)?;
+    let factor = match unit {
+        "B" => 1,
+        "KB" | "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    // Held in an i64 elsewhere, hence the second bound.
+    number.checked_mul(factor).filter(|&bytes| i64::try_from(bytes).is_ok())
+}
+
+impl Read for Size {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            return wrong_type("a size such as \"10MB\"", value, at, report);
+        };
+        let bytes = size(text);
+        if bytes.is_none() {
+            let message = format!("{} is no size", quoted(text));
+            let help = "a whole number and one of B, KB, MB, GB, KiB, MiB, GiB, such as \"10MB\"";
+            report.error(at, "blueprint.size", message, help);
+        }
+        bytes.map(Self)
+    }
+}
+
+impl Read for Amount {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            return wrong_type(
+                "an amount as text, such as \"29.00\" (numbers would lose cents)",
+                value,
+                at,
+                report,
+            );
+        };
+        match text.parse::<Decimal>() {
+            Ok(amount) => Some(Self(amount)),
+            Err(error) => {
+                let help = "write the amount in major units with a point, such as \"29.00\"";
+                report.error(at, "blueprint.amount", format!("{}: {error}", quoted(text)), help);
+                None
+            }
+        }
+    }
+}
+
+impl Read for Positive {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let number = i64::read(value, at, report)?;
+        let positive = u64::try_from(number).ok().filter(|&number| number > 0);
+        if positive.is_none() {
+            let message = format!("`{number}` is not above zero");
+            report.error(at, "blueprint.not_positive", message, "use a whole number of at least 1");
+        }
+        positive.map(Self)
+    }
+}
+
+impl Read for Bound {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        const HELP: &str = "use a whole number of at least 0, or \"unlimited\"";
+        match value {
+            DeValue::String(text) if text == "unlimited" => Some(Self::Unlimited),
+            DeValue::String(text) => {
+                report.error(at, "blueprint.bound", format!("{} is no bound", quoted(text)), HELP);
+                None
+            }
+            DeValue::Integer(_) => {
+                let number = i64::read(value, at, report)?;
+                let bound = u64::try_from(number).ok();
+                if bound.is_none() {
+                    report.error(at, "blueprint.negative_limit", format!("`{number}` is below zero"), HELP);
+                }
+                bound.map(Self::At)
+            }
+            _ => wrong_type("a whole number or \"unlimited\"", value, at, report),
+        }
+    }
+}
+
+impl Read for Feature {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        match value {
+            DeValue::String(text) => Some(Self::Text(text.to_string())),
+            DeValue::Boolean(flag) => Some(Self::Flag(*flag)),
+            DeValue::Integer(_) => i64::read(value, at, report).map(Self::Number),
+            _ => wrong_type("a text, true or false, or a whole number", value, at, report),
+        }
+    }
+}
+
+/// The longest name of anything in a blueprint.
+const LONGEST_NAME: usize = 63;
+
+/// Whether the text can name something: lower-case letters, digits, `_` and `-`, a letter first.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST_NAME
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+macro_rules! schemas {
+    ($($type:ty: $name:literal = $schema:tt;)+) => {$(
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )+};
+}
+
+schemas! {
+    Lasting: "Duration" = { "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "5s", "2m"] };
+    Size: "Size" = { "type": "string", "pattern": "^[0-9]+(B|KB|kB|MB|GB|KiB|MiB|GiB)$", "examples": ["10MB", "512KiB"] };
+    Amount: "Amount" = { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "examples": ["0", "29.00"] };
+    Positive: "Positive" = { "type": "integer", "minimum": 1 };
+    Bound: "Bound" = { "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }], "examples": [100, "unlimited"] };
+    Feature: "Feature" = { "type": ["string", "boolean", "integer"], "examples": ["community", true, 30] };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_a_unit_and_a_bound() {
+        assert_eq!(lasting("500ms"), Some(Span::from_millis(500)));
+        assert_eq!(lasting("24h"), Some(Span::from_hours(24)));
+        for bad in [
+            "",
+            "5",
+            "s",
+            "0s",
+            "25h",
+            "1.5s",
+            "-1s",
+            "5 s",
+            "5S",
+            "99999999999999999999s",
+            "9223372036854775807h",
+        ] {
+            assert_eq!(lasting(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_decimal_or_binary() {
+        assert_eq!(size("10MB"), Some(10_000_000));
+        assert_eq!(size("1KiB"), Some(1_024));
+        for bad in ["", "10", "10mb", "1.5MB", "10 MB", "18446744073709551615GB", "10000000000GB"] {
+            assert_eq!(size(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_plain() {
+        assert!(is_name("requests_per_day") && is_name("a-1"));
+        for bad in ["", "A", "1a", "a b", "a:b", "ä", &"a".repeat(64)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}
