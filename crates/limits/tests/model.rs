@@ -1,0 +1,170 @@
+//! Quotas and rates against models simple enough to be seen right.
+
+use insula_kernel::{Instant, Span};
+use insula_limits::{Quota, Rate, RatePolicy, Reservation, Window};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Moves the clock, back too.
+    Move(i64),
+    Reserve(i64, i64),
+    Settle(usize, i64),
+    Drop(usize),
+    Restore(i64, i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (-5_000i64..8_000).prop_map(Step::Move),
+        5 => (0i64..30, 0i64..120).prop_map(|(amount, bound)| Step::Reserve(amount, bound)),
+        3 => (any::<usize>(), 0i64..50).prop_map(|(which, actual)| Step::Settle(which, actual)),
+        2 => any::<usize>().prop_map(Step::Drop),
+        1 => (-5_000i64..5_000, 0i64..50).prop_map(|(offset, used)| Step::Restore(offset, used)),
+    ]
+}
+
+/// The start of an hour, in seconds.
+fn hour(seconds: i64) -> i64 {
+    seconds.div_euclid(3_600) * 3_600
+}
+
+/// What each window has used, and which is the latest that anyone counted in.
+#[derive(Default)]
+struct Model {
+    used: BTreeMap<i64, i64>,
+    latest: i64,
+}
+
+impl Model {
+    fn window(&self, now: i64) -> i64 {
+        hour(now).max(self.latest)
+    }
+
+    fn used(&self, window: i64) -> i64 {
+        self.used.get(&window).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, window: i64, amount: i64) {
+        *self.used.entry(window).or_default() += amount;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_quota_does_what_its_model_does(steps in proptest::collection::vec(step(), 1..120)) {
+        let quota = Quota::new(Window::Hour);
+        let mut model = Model::default();
+        let mut now = 1_700_000_000;
+        let mut held: Vec<(Reservation, i64)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Move(by) => now += by,
+                Step::Reserve(amount, bound) => {
+                    let (at, window) = (Instant::from_secs(now), model.window(now));
+                    let before = quota.snapshot(at);
+                    let fits = model.used(window) + amount <= bound;
+                    match quota.reserve(at, amount, bound) {
+                        Ok(reservation) => {
+                            prop_assert!(fits);
+                            model.add(window, amount);
+                            model.latest = window;
+                            held.push((reservation, window));
+                        }
+                        Err(exceeded) => {
+                            prop_assert!(!fits);
+                            prop_assert_eq!(exceeded.used, model.used(window));
+                            prop_assert_eq!(exceeded.resets_at, Instant::from_secs(window + 3_600));
+                            prop_assert_eq!(quota.snapshot(at), before);
+                            // A window in which something was refused counts as seen only if it was open.
+                            if amount <= bound {
+                                model.latest = window;
+                            }
+                        }
+                    }
+                }
+                Step::Settle(which, actual) if !held.is_empty() => {
+                    let (reservation, window) = held.swap_remove(which % held.len());
+                    model.add(window, actual - reservation.amount());
+                    prop_assert_eq!(reservation.settle(actual).used, model.used(window));
+                }
+                Step::Drop(which) if !held.is_empty() => {
+                    let (reservation, window) = held.swap_remove(which % held.len());
+                    model.add(window, -reservation.amount());
+                    drop(reservation);
+                }
+                Step::Settle(..) | Step::Drop(_) => {}
+                Step::Restore(offset, used) => {
+                    let window = hour(now + offset);
+                    quota.restore(Instant::from_secs(now + offset), used);
+                    if window >= model.latest {
+                        model.latest = window;
+                        model.add(window, used);
+                    }
+                }
+            }
+            let window = model.window(now);
+            let snapshot = quota.snapshot(Instant::from_secs(now));
+            prop_assert_eq!(snapshot.used, model.used(window));
+            prop_assert_eq!(snapshot.resets_at, Instant::from_secs(window + 3_600));
+        }
+        let latest = model.latest;
+        for (reservation, window) in held {
+            model.add(window, -reservation.amount());
+            drop(reservation);
+        }
+        prop_assert_eq!(quota.snapshot(Instant::from_secs(latest)).used, model.used(latest));
+    }
+
+    #[test]
+    fn a_rate_never_admits_more_than_its_burst_and_the_time_that_passed(
+        allowance in 1u32..2_000,
+        per_millis in 1i64..5_000,
+        burst in 1u32..50,
+        moves in proptest::collection::vec(prop_oneof![
+            4 => 0i64..20_000,
+            1 => -20_000i64..0,
+            1 => -5_000_000i64..5_000_000,
+        ], 1..300),
+    ) {
+        let policy = RatePolicy::new(allowance, Span::from_millis(per_millis), burst).unwrap();
+        let rate = Rate::new();
+        let (mut now, mut forward, mut admitted) = (Instant::from_secs(1_700_000_000), 0i64, 0i64);
+        for by in moves {
+            now = now + Span::from_micros(by);
+            forward += by.max(0);
+            match rate.check(now, &policy) {
+                Ok(state) => {
+                    admitted += 1;
+                    prop_assert!(state.remaining < burst);
+                }
+                Err(limited) => {
+                    prop_assert!(limited.retry_after > Span::from_micros(0));
+                    // Neither a refusal nor another one changes the answer to the next.
+                    prop_assert_eq!(rate.check(now, &policy), Err(limited));
+                }
+            }
+            // admitted ≤ burst + allowance · forward / per, in whole numbers.
+            let earned = i128::from(allowance) * i128::from(forward) / i128::from(per_millis * 1_000);
+            prop_assert!(i128::from(admitted) <= i128::from(burst) + earned);
+        }
+    }
+
+    #[test]
+    fn a_patient_caller_gets_its_whole_rate(allowance in 1u32..5_000, burst in 1u32..20) {
+        let policy = RatePolicy::new(allowance, Span::from_secs(1), burst).unwrap();
+        let rate = Rate::new();
+        let (start, mut now, mut admitted) = (Instant::from_secs(1_700_000_000), Instant::from_secs(1_700_000_000), 0u32);
+        while now.saturating_since(start) < Span::from_secs(1) {
+            match rate.check(now, &policy) {
+                Ok(_) => admitted += 1,
+                Err(limited) => now = now + limited.retry_after,
+            }
+        }
+        // Whole microseconds of waiting and a share rounded up to nanoseconds cost a little of a high rate.
+        prop_assert!(admitted + 1 + allowance / 100 >= allowance + burst, "{admitted}");
+    }
+}

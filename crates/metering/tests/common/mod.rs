@@ -1,0 +1,112 @@
+//! What the tests of the log share.
+
+use insula_kernel::{AdmissionId, Env, Instant, KeyId, ManualClock, OrgId, SeededRng, Span};
+use insula_metering::log::{
+    Charge, Damage, Entry, Intent, IntentTicket, Log, Options, Outcome, Settlement, Tail, Writer,
+};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// Small segments, so that tests come past the end of many.
+pub(crate) const SMALL: Options = Options { segment_bytes: 16 << 10, sync_every: Span::from_millis(5) };
+
+/// A clock that stands still and repeatable ids.
+pub(crate) fn env() -> Env {
+    Env {
+        clock: Arc::new(ManualClock::at(Instant::from_secs(1_700_000_000))),
+        rng: Arc::new(SeededRng::new(7)),
+    }
+}
+
+/// Opens the log with small segments.
+pub(crate) fn open(dir: &Path) -> (Log, Tail) {
+    Log::open(dir, SMALL, env()).expect("the log opens")
+}
+
+/// An intent that reserves so many tokens.
+pub(crate) fn intent(writer: &mut Writer, env: &Env, tokens: i64) -> IntentTicket {
+    try_intent(writer, env, tokens).expect("the intent is accepted")
+}
+
+/// The same, as the writer answers it.
+pub(crate) fn try_intent(
+    writer: &mut Writer,
+    env: &Env,
+    tokens: i64,
+) -> Result<IntentTicket, insula_metering::log::IntentError> {
+    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "tokens", quantity: tokens }];
+    writer.intent(&Intent {
+        admission: AdmissionId::generate(env),
+        org: OrgId::generate(env),
+        key: Some(KeyId::generate(env)),
+        user: None,
+        route: "documents.search",
+        at: env.now(),
+        reserved: (&charges).into(),
+    })
+}
+
+/// Settles with so many tokens.
+pub(crate) fn settle(writer: &mut Writer, ticket: IntentTicket, tokens: i64) {
+    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "tokens", quantity: tokens }];
+    let settlement = Settlement {
+        at: Instant::from_secs(1_700_000_001),
+        status: 200,
+        outcome: Outcome::Completed,
+        bytes_in: 10,
+        bytes_out: 20,
+        duration_us: 30,
+        used: (&charges).into(),
+    };
+    writer.settle(ticket, &settlement).expect("the settlement is recorded");
+}
+
+/// What the tail told: admissions with their tokens.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) settled: BTreeMap<AdmissionId, i64>,
+    pub(crate) recovered: BTreeMap<AdmissionId, i64>,
+    pub(crate) damaged: Vec<Damage>,
+}
+
+impl Told {
+    pub(crate) fn take(&mut self, entry: Entry<'_>) {
+        let tokens = |charges: insula_metering::log::Charges<'_>| {
+            charges.iter().find(|charge| charge.meter == "tokens").map_or(0, |charge| charge.quantity)
+        };
+        match entry {
+            Entry::Settled { intent, settlement } => {
+                let before = self.settled.insert(intent.admission, tokens(settlement.used));
+                assert_eq!(before, None, "told twice");
+            }
+            Entry::Recovered { intent } => {
+                let before = self.recovered.insert(intent.admission, tokens(intent.reserved));
+                assert_eq!(before, None, "told twice");
+            }
+            Entry::Damaged(damage) => self.damaged.push(damage),
+        }
+    }
+}
+
+/// Polls in small batches until there is no more, confirming each if wanted.
+pub(crate) fn drain(tail: &mut Tail, confirm: bool) -> Told {
+    let mut told = Told::default();
+    loop {
+        let polled = tail.poll(7, |entry| told.take(entry)).expect("the log can be read");
+        if confirm {
+            tail.confirm(polled.mark).expect("segments can be removed");
+        }
+        if polled.entries < 7 {
+            return told;
+        }
+    }
+}
+
+/// The names of the segments in the directory.
+pub(crate) fn segments(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(dir)
+        .expect("the directory can be read")
+        .map(|entry| entry.expect("its entries too").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
