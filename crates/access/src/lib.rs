@@ -1,0 +1,23 @@
+//! Who may do what.
+//!
+//! What must always hold: a proof of authorization ([`Authorized`], [`AuthorizedOperator`]) comes only from a caller
+//! whose permissions contain what its operation needs, it can't be copied, and its organization is the caller's. It
+//! is the one thing in the system that is a [`insula_kernel::Scope`], so no store opens a tenant's data without.
+//! Nobody gives what they lack. No I/O, no clock: who the caller is was settled before.
+
+mod caller;
+mod explain;
+mod grant;
+mod operation;
+mod principal;
+
+pub use caller::{Authorized, AuthorizedOperator, Caller, OperatorCaller};
+pub use explain::{Explanation, Reason, explain};
+pub use grant::{Grant, GrantedOn, effective_permissions, ensure_grantable};
+pub use operation::{
+    ApplyBlueprint, CreateKey, ListKeys, ListMembers, ListOrganizations, OPERATIONS, OPERATOR_OPERATIONS,
+    Operation, OperationInfo, OperatorOperation, ReadBlueprint, ReadLimits, ReadOrganization,
+    ReadSubscription, ReadUsage, RevokeKey, RotateKey, SuspendOrganization, TenantOperation,
+    UpdateOrganization,
+};
+pub use principal::Principal;

@@ -1,0 +1,97 @@
+//! Insula's own operations, each a type, with the one permission it needs.
+//!
+//! A handler asks for the proof of its operation by type, so the permission can't be forgotten or mistaken for
+//! another. The traits are sealed: an operation exists only if it stands here.
+
+use insula_blueprint::{PermissionId, own};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// One of Insula's own operations.
+pub trait Operation: sealed::Sealed + 'static {
+    /// Its id in the OpenAPI document.
+    const NAME: &'static str;
+    /// What a caller needs.
+    const PERMISSION: PermissionId;
+}
+
+/// An operation within one organization.
+pub trait TenantOperation: Operation {}
+
+/// An operation of the operator's staff over the whole installation.
+pub trait OperatorOperation: Operation {}
+
+/// An operation as data: for the reference and for tests that go through all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct OperationInfo {
+    /// Its id in the OpenAPI document.
+    pub name: &'static str,
+    /// What a caller needs.
+    pub permission: PermissionId,
+}
+
+macro_rules! operations {
+    ($kind:ident in $list:ident: $(#[$list_doc:meta])* {
+        $($(#[$doc:meta])* $operation:ident = $name:literal needs $permission:ident;)+
+    }) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $operation {}
+            impl sealed::Sealed for $operation {}
+            impl Operation for $operation {
+                const NAME: &'static str = $name;
+                const PERMISSION: PermissionId = own::$permission;
+            }
+            impl $kind for $operation {}
+        )+
+
+        $(#[$list_doc])*
+        pub const $list: &[OperationInfo] =
+            &[$(OperationInfo { name: $name, permission: own::$permission }),+];
+    };
+}
+
+operations! {
+    TenantOperation in OPERATIONS:
+    /// Every operation within one organization.
+    {
+        /// See the organization and its settings.
+        ReadOrganization = "readOrganization" needs ORG_READ;
+        /// Change the organization and its settings.
+        UpdateOrganization = "updateOrganization" needs ORG_UPDATE;
+        /// See who is in the organization.
+        ListMembers = "listMembers" needs MEMBERS_READ;
+        /// See the API keys, without their secrets.
+        ListKeys = "listKeys" needs KEYS_READ;
+        /// Make an API key.
+        CreateKey = "createKey" needs KEYS_MANAGE;
+        /// Replace the secret of an API key.
+        RotateKey = "rotateKey" needs KEYS_MANAGE;
+        /// End an API key.
+        RevokeKey = "revokeKey" needs KEYS_MANAGE;
+        /// See what was used.
+        ReadUsage = "readUsage" needs USAGE_READ;
+        /// See the plan the organization is on.
+        ReadSubscription = "readSubscription" needs BILLING_READ;
+        /// See every limit with what is used of it.
+        ReadLimits = "readLimits" needs USAGE_READ;
+    }
+}
+
+operations! {
+    OperatorOperation in OPERATOR_OPERATIONS:
+    /// Every operation of the operator's staff.
+    {
+        /// See every organization.
+        ListOrganizations = "listOrganizations" needs OPERATOR_READ;
+        /// See the blueprint that is in place.
+        ReadBlueprint = "readBlueprint" needs OPERATOR_READ;
+        /// Put another version of the blueprint in place.
+        ApplyBlueprint = "applyBlueprint" needs BLUEPRINT_APPLY;
+        /// Stop an organization's traffic.
+        SuspendOrganization = "suspendOrganization" needs OPERATOR_MANAGE;
+    }
+}
