@@ -5,7 +5,7 @@ use crate::{
     principal::Principal,
 };
 use insula_blueprint::{PermissionId, PermissionSet, own};
-use insula_kernel::{Epoch, Error, ErrorKind, OrgId, Result, Scope, SessionId, UserId};
+use insula_kernel::{Epoch, Error, ErrorKind, OrgId, PlatformScope, Result, Scope, SessionId, UserId};
 use std::{fmt, marker::PhantomData};
 
 /// Someone who acts in an organization: authenticated, with their permissions there.
@@ -171,7 +171,8 @@ impl<Op: TenantOperation> fmt::Debug for Authorized<Op> {
     }
 }
 
-/// The proof that one of the operator's staff may do `Op` on the whole installation. It opens no tenant's data.
+/// The proof that one of the operator's staff may do `Op` on the whole installation. It opens
+/// stores across tenants, so each operation that takes one says which rows it touches.
 #[must_use = "a proof is for the store whose data it opens"]
 pub struct AuthorizedOperator<Op: OperatorOperation> {
     principal: Principal,
@@ -183,6 +184,12 @@ impl<Op: OperatorOperation> AuthorizedOperator<Op> {
     #[must_use]
     pub const fn principal(&self) -> Principal {
         self.principal
+    }
+}
+
+impl<Op: OperatorOperation> PlatformScope for AuthorizedOperator<Op> {
+    fn authority(&self) -> &'static str {
+        Op::NAME
     }
 }
 

@@ -205,7 +205,7 @@ fn a_key_may_what_it_was_made_with_and_no_more() {
     let lacks = Reason::KeyLacks { permissions: vec!["scraping:create".to_owned()] };
     assert!(!denied.allowed && denied.reasons.contains(&lacks), "{denied:?}");
     assert_eq!(
-        serde_json::to_value(&explain(&key, &[], "scraping:create", &world.product)).unwrap(),
+        serde_json::to_value(explain(&key, &[], "scraping:create", &world.product)).unwrap(),
         serde_json::json!({
             "allowed": false,
             "reasons": [{ "code": "key_lacks", "permissions": ["scraping:create"] }],

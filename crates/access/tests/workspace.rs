@@ -1,4 +1,4 @@
-//! Only this crate may open tenants' data: nothing else in the workspace implements `Scope`.
+//! Who may open data: proofs of authorization, and the platform's named workers.
 
 use std::{
     fs,
@@ -16,21 +16,37 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn only_proofs_of_authorization_are_scopes() {
+/// The files of the workspace with a line that implements the trait.
+fn implementing(name: &str) -> Vec<PathBuf> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
     for entry in fs::read_dir(&crates).unwrap().flatten() {
         sources(&entry.path().join("src"), &mut files);
     }
     assert!(files.len() > 10, "the sources are where they were");
-    let implementing: Vec<_> = files
+    let implements = |line: &str| {
+        line.trim_start().starts_with("impl")
+            && line.split([' ', ':', '<', '>']).any(|word| word == name)
+            && line.contains(" for ")
+    };
+    let mut found: Vec<_> = files
         .iter()
-        .filter(|file| {
-            let text = fs::read_to_string(file).unwrap();
-            text.lines().any(|line| line.trim_start().starts_with("impl") && line.contains("Scope for "))
-        })
+        .filter(|file| fs::read_to_string(file).unwrap().lines().any(implements))
         .map(|file| file.strip_prefix(&crates).unwrap().to_owned())
         .collect();
-    assert_eq!(implementing, [Path::new("access/src/caller.rs")]);
+    found.sort();
+    found
+}
+
+#[test]
+fn only_proofs_of_authorization_are_scopes() {
+    assert_eq!(implementing("Scope"), [Path::new("access/src/caller.rs")]);
+}
+
+#[test]
+fn only_operators_and_named_workers_reach_across_tenants() {
+    assert_eq!(
+        implementing("PlatformScope"),
+        [Path::new("access/src/caller.rs"), Path::new("storage/src/worker.rs")]
+    );
 }

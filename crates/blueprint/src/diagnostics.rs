@@ -235,17 +235,18 @@ pub(crate) fn suggest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>,
         return format!("did you mean `{near}`?");
     }
     match known.as_slice() {
-        [] => format!("no {what} is declared yet"),
+        [] => format!("there is no {what} yet"),
         [only] => format!("the only {what} is `{only}`"),
         many => {
             let list: Vec<String> = many.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
             let more = if many.len() > LISTED { ", …" } else { "" };
-            format!("{what} can be {}{more}", list.join(", "))
+            format!("use one of {}{more}", list.join(", "))
         }
     }
 }
 
-fn nearest<'n>(given: &str, known: &[&'n str]) -> Option<&'n str> {
+/// The one that was probably meant, if any is near.
+pub(crate) fn nearest<'n>(given: &str, known: &[&'n str]) -> Option<&'n str> {
     // Long texts are no slip of the pen, and the distance is quadratic.
     if given.len() > 64 {
         return None;

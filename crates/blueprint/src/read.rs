@@ -4,7 +4,7 @@
 //! come from the same lines. Nothing undeclared is accepted. A part that can't be read is reported and left `None`;
 //! its name stays known, so that one mistake does not make others appear.
 
-use crate::diagnostics::{Place, Report, quoted, suggest};
+use crate::diagnostics::{Place, Report, nearest, quoted, suggest};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::{borrow::Cow, collections::BTreeMap};
 use toml::de::{DeTable, DeValue};
@@ -14,10 +14,9 @@ pub(crate) trait Read: Sized {
     /// Reads the value; `None` means that a mistake was reported.
     fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self>;
 
-    /// What stands for a key that isn't there; `None` means that it must be there, which was reported.
-    fn absent(key: &str, at: &Place, report: &mut Report<'_>) -> Option<Self> {
-        let message = format!("`{key}` is missing here");
-        report.error(at, "blueprint.missing_key", message, format!("add `{key} = …`"));
+    /// What stands for a key that isn't there; `None` means that it must be there, which `missing` reports.
+    fn absent(missing: impl FnOnce()) -> Option<Self> {
+        missing();
         None
     }
 }
@@ -40,7 +39,7 @@ impl<T: Read> Read for Option<T> {
     fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
         Some(T::read(value, at, report))
     }
-    fn absent(_: &str, _: &Place, _: &mut Report<'_>) -> Option<Self> {
+    fn absent(_: impl FnOnce()) -> Option<Self> {
         Some(None)
     }
 }
@@ -53,8 +52,8 @@ impl<T: Read> Read for Required<T> {
     fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
         Some(Self(T::read(value, at, report)))
     }
-    fn absent(key: &str, at: &Place, report: &mut Report<'_>) -> Option<Self> {
-        Some(Self(T::absent(key, at, report)))
+    fn absent(missing: impl FnOnce()) -> Option<Self> {
+        Some(Self(T::absent(missing)))
     }
 }
 
@@ -66,7 +65,7 @@ impl<T: Read> Read for Vec<T> {
         };
         Some(array.iter().filter_map(|item| T::read(item.get_ref(), &item.span(), report)).collect())
     }
-    fn absent(_: &str, _: &Place, _: &mut Report<'_>) -> Option<Self> {
+    fn absent(_: impl FnOnce()) -> Option<Self> {
         Some(Self::new())
     }
 }
@@ -128,7 +127,7 @@ impl<T: Read> Read for Map<T> {
         entries.sort_by_key(|entry| entry.name.at.start);
         Some(Self(entries))
     }
-    fn absent(_: &str, _: &Place, _: &mut Report<'_>) -> Option<Self> {
+    fn absent(_: impl FnOnce()) -> Option<Self> {
         Some(Self::default())
     }
 }
@@ -185,36 +184,53 @@ pub(crate) fn unsupported(what: &str, help: &str, at: &Place, report: &mut Repor
     report.error(at, "blueprint.unsupported", message, help);
 }
 
-/// Reports every key of a table that is not among the known ones.
-pub(crate) fn refuse_unknown_keys(
-    table: &DeTable<'_>,
-    known: &[&str],
-    later: &[&str],
-    report: &mut Report<'_>,
-) {
-    for key in table.keys() {
-        let name: &str = key.get_ref();
-        if later.contains(&name) {
-            unsupported(&quoted(name), "leave it out", &key.span(), report);
-        } else if !known.contains(&name) {
-            let message = format!("there is no key {} here", quoted(name));
-            let help = suggest(name, known.iter().copied(), "a key");
-            report.error(&key.span(), "blueprint.unknown_key", message, help);
-        }
-    }
+/// The table that is read, with what its mistaken keys explain.
+pub(crate) struct Fields<'t, 'i> {
+    table: &'t DeTable<'i>,
+    at: &'t Place,
+    /// Keys that seem to be missing because they are misspelt.
+    misspelt: Vec<&'static str>,
+    /// Whether a key of the full language is there, which may be what stands for another.
+    unsupported: bool,
 }
 
-/// Reads one field of a table. `None` means that the table can't be read, which was reported.
-pub(crate) fn field<T: Read>(
-    table: &DeTable<'_>,
-    key: &str,
-    at: &Place,
-    report: &mut Report<'_>,
-) -> Option<T> {
-    if let Some(value) = table.get(key) {
-        return T::read(value.get_ref(), &value.span(), report);
+impl<'t, 'i> Fields<'t, 'i> {
+    /// Reports every key that is not among the known ones.
+    pub(crate) fn new(
+        table: &'t DeTable<'i>,
+        at: &'t Place,
+        known: &[&'static str],
+        later: &[&str],
+        report: &mut Report<'_>,
+    ) -> Self {
+        let mut fields = Self { table, at, misspelt: Vec::new(), unsupported: false };
+        for key in table.keys() {
+            let name: &str = key.get_ref();
+            if later.contains(&name) {
+                fields.unsupported = true;
+                unsupported(&quoted(name), "leave it out", &key.span(), report);
+            } else if !known.contains(&name) {
+                fields.misspelt.extend(nearest(name, known));
+                let message = format!("there is no key {} here", quoted(name));
+                let help = suggest(name, known.iter().copied(), "key");
+                report.error(&key.span(), "blueprint.unknown_key", message, help);
+            }
+        }
+        fields
     }
-    T::absent(key, at, report)
+
+    /// Reads one field. `None` means that the table can't be read, which was reported.
+    pub(crate) fn read<T: Read>(&self, key: &str, report: &mut Report<'_>) -> Option<T> {
+        if let Some(value) = self.table.get(key) {
+            return T::read(value.get_ref(), &value.span(), report);
+        }
+        T::absent(|| {
+            if !self.unsupported && !self.misspelt.contains(&key) {
+                let message = format!("`{key}` is missing here");
+                report.error(self.at, "blueprint.missing_key", message, format!("add `{key} = …`"));
+            }
+        })
+    }
 }
 
 /// Declares a table of the file: a struct with its reader and its schema. `later { … }` names the keys of the full
@@ -244,11 +260,9 @@ macro_rules! table {
                     return $crate::read::wrong_type("a table", value, at, report);
                 };
                 let known = [$($crate::read::key_name!($field $(as $key)?)),+];
-                $crate::read::refuse_unknown_keys(table, &known, &[$($later),*], report);
+                let fields = $crate::read::Fields::new(table, at, &known, &[$($later),*], report);
                 // All fields are read before any missing one gives up, so that each mistake is reported.
-                $(let $field = $crate::read::field(
-                    table, $crate::read::key_name!($field $(as $key)?), at, report,
-                );)+
+                $(let $field = fields.read($crate::read::key_name!($field $(as $key)?), report);)+
                 Some(Self { $($field: $field?,)+ })
             }
         }
@@ -309,7 +323,7 @@ pub(crate) fn refuse_choice(
     at: &Place,
     report: &mut Report<'_>,
 ) {
-    let help = suggest(given, known.iter().copied(), "the value");
+    let help = suggest(given, known.iter().copied(), "value");
     if later.contains(&given) {
         unsupported(&quoted(given), &help, at, report);
     } else {

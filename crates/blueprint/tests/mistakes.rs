@@ -190,6 +190,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("permission = \"jobs:create\"", "permission = »\"jobs:delete\"", "unknown_permission"),
     ("permission = \"jobs:create\"", "permission = »\"jobs:write\"", "route_permission"),
     ("permission = \"jobs:create\"", "permission = »\"operator:read\"", "operator_permission"),
+    ("upstream = \"jobs\"\npermission", "»upsteam = \"jobs\"\npermission", "unknown_key"),
+    ("upstream = \"jobs\"\npermission", "»api = \"createOrganization\"\npermission", "unsupported"),
     ("permission = \"jobs:create\"", "»api = \"createOrganization\"", "unsupported"),
     ("permission = \"jobs:create\"", "»hold = { limit = \"x\" }", "unsupported"),
     ("meter = { requests = 2 }", "meter = { »reqs = 2 }", "unknown_meter"),

@@ -82,6 +82,17 @@ impl<K: Eq + Hash + Clone, V: Clone> LiveMap<K, V> {
         });
     }
 
+    /// Changes every value.
+    pub fn update_all(&self, change: impl Fn(&mut V)) {
+        for shard in &self.shards {
+            shard.rcu(|values| {
+                let mut copy = HashMap::clone(values);
+                copy.values_mut().for_each(&change);
+                copy
+            });
+        }
+    }
+
     fn change(&self, key: &K, change: impl Fn(&mut HashMap<K, V>)) {
         self.shards[self.index(key)].rcu(|shard| {
             let mut copy = HashMap::clone(shard);

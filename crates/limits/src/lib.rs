@@ -12,11 +12,13 @@
 //! Nothing here does I/O or reads a clock: the instant is a parameter, and so is the bound, so a change of plan
 //! takes effect with the next call.
 
+mod entitlement;
 mod headers;
 mod quota;
 mod rate;
 mod window;
 
+pub use entitlement::Entitlement;
 pub use headers::{Standing, retry_after};
 pub use quota::{Exceeded, Quota, Reservation, Usage};
 pub use rate::{Limited, Rate, RatePolicy, RateState};

@@ -130,13 +130,13 @@ pub(super) fn unknown_permission(
         names.terms().filter(|name| name.split(':').next() == Some(resource)).collect();
     let help = if of_resource.is_empty() || term.value == resource {
         let known = names.terms().chain(raw.aliases.names()).chain(wildcards.iter().map(String::as_str));
-        match suggest(&term.value, known, "a permission") {
+        match suggest(&term.value, known, "permission") {
             near if near.starts_with("did you mean") => near,
             _ => "declare it under [resources], or name one that is declared there or one of Insula's own"
                 .to_owned(),
         }
     } else {
-        suggest(&term.value, of_resource, "a permission")
+        suggest(&term.value, of_resource, "permission")
     };
     report.error(&term.at, "blueprint.unknown_permission", message, help);
 }
@@ -152,7 +152,7 @@ pub(super) fn roles(raw: &RawBlueprint, names: &Permissions, report: &mut Report
         for included in &declared.includes {
             if !raw.roles.has(&included.value) {
                 let message = format!("there is no role {}", quoted(&included.value));
-                let help = suggest(&included.value, raw.roles.names(), "a role");
+                let help = suggest(&included.value, raw.roles.names(), "role");
                 report.error(&included.at, "blueprint.unknown_role", message, help);
             }
         }

@@ -147,7 +147,7 @@ fn default_plan(raw: &At<RawProduct>, whole: &RawBlueprint, report: &mut Report<
             &wanted.at,
             "blueprint.unknown_plan",
             message,
-            suggest(&wanted.value, plans.names(), "a plan"),
+            suggest(&wanted.value, plans.names(), "plan"),
         );
     }
     if plans.get(&wanted.value).is_some_and(|plan| plan.self_service == Some(false)) {
@@ -174,7 +174,7 @@ fn headline_limit(
     let limit = found.and_then(|index| limits[index].1.as_ref());
     if found.is_none() {
         let message = format!("there is no limit {}", quoted(&wanted.value));
-        let help = suggest(&wanted.value, limits.iter().map(|(name, _)| name.as_str()), "a limit");
+        let help = suggest(&wanted.value, limits.iter().map(|(name, _)| name.as_str()), "limit");
         report.error(&wanted.at, "blueprint.unknown_limit", message, help);
     } else if limit.is_some_and(|limit| matches!(limit.kind, LimitKind::Rate { .. })) {
         let message = format!("`{}` is a rate, of which nothing remains to be shown", wanted.value);

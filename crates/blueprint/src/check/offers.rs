@@ -166,7 +166,7 @@ fn meter_index(meter: &At<String>, raw: &RawBlueprint, report: &mut Report<'_>) 
     let position = raw.meters.names().position(|name| name == meter.value);
     if position.is_none() {
         let message = format!("there is no meter {}", quoted(&meter.value));
-        let help = suggest(&meter.value, raw.meters.names(), "a meter");
+        let help = suggest(&meter.value, raw.meters.names(), "meter");
         report.error(&meter.at, "blueprint.unknown_meter", message, help);
     }
     position.map(MeterIndex::at)
@@ -252,7 +252,7 @@ fn bounds(name: &At<String>, plan: &RawPlan, limits: &[Declared], report: &mut R
     for entry in &plan.limits.0 {
         if !limits.iter().any(|(known, _)| *known == entry.name.value) {
             let message = format!("there is no limit {}", quoted(&entry.name.value));
-            let help = suggest(&entry.name.value, limits.iter().map(|(known, _)| known.as_str()), "a limit");
+            let help = suggest(&entry.name.value, limits.iter().map(|(known, _)| known.as_str()), "limit");
             report.error(&entry.name.at, "blueprint.unknown_limit", message, help);
         }
     }

@@ -221,7 +221,7 @@ fn upstream_index(name: &At<String>, raw: &RawBlueprint, report: &mut Report<'_>
     let position = raw.upstreams.names().position(|known| known == name.value);
     if position.is_none() {
         let message = format!("there is no upstream {}", quoted(&name.value));
-        let help = suggest(&name.value, raw.upstreams.names(), "an upstream");
+        let help = suggest(&name.value, raw.upstreams.names(), "upstream");
         report.error(&name.at, "blueprint.unknown_upstream", message, help);
     }
     position.map(UpstreamIndex::at)

@@ -1,0 +1,138 @@
+//! What the request path knows of keys, members and sessions.
+
+use crate::{Environment, Network};
+use insula_blueprint::{Compiled, PermissionSet};
+use insula_kernel::{Instant, KeyId, LiveMap, OrgId, SessionId, UserId};
+use std::sync::Arc;
+
+/// What a key may do: the names as they are stored, and what they mean under the blueprint in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scopes {
+    names: Box<[Box<str>]>,
+    set: PermissionSet,
+}
+
+impl Scopes {
+    /// The meaning of these names. A name that the blueprint no longer has means nothing.
+    #[must_use]
+    pub fn compile(names: impl IntoIterator<Item = impl Into<Box<str>>>, blueprint: &Compiled) -> Self {
+        let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
+        let set = names
+            .iter()
+            .filter_map(|name| blueprint.permissions().expand(name))
+            .fold(PermissionSet::EMPTY, PermissionSet::union);
+        Self { names, set }
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// The permissions.
+    #[must_use]
+    pub const fn set(&self) -> PermissionSet {
+        self.set
+    }
+}
+
+/// A rate of a key's own, stricter or wider than the plan's default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RateOverride {
+    /// Requests per second.
+    pub per_second: u32,
+    /// How many may come at once.
+    pub burst: u32,
+}
+
+/// An API key, as far as requests need it.
+#[derive(Clone, Debug)]
+pub struct LiveKey {
+    /// Which.
+    pub id: KeyId,
+    /// Whose.
+    pub org: OrgId,
+    /// The keyed hash of its secret.
+    pub secret_hash: [u8; 32],
+    /// What it is for.
+    pub environment: Environment,
+    /// What it may do.
+    pub scopes: Arc<Scopes>,
+    /// Where it may be used from; anywhere if empty.
+    pub networks: Box<[Network]>,
+    /// Its own rate.
+    pub rate: Option<RateOverride>,
+    /// From when on it is refused.
+    pub expires_at: Option<Instant>,
+}
+
+/// Keys, members and ended sessions, in memory: changed as changes commit, read by every request.
+#[derive(Default)]
+pub struct Live {
+    keys: LiveMap<KeyId, Arc<LiveKey>>,
+    members: LiveMap<(OrgId, UserId), Arc<str>>,
+    ended: LiveMap<SessionId, ()>,
+}
+
+impl Live {
+    /// All of these. `ended` needs to hold only sessions whose access tokens could still be about.
+    #[must_use]
+    pub fn load(
+        keys: impl IntoIterator<Item = LiveKey>,
+        members: impl IntoIterator<Item = ((OrgId, UserId), Arc<str>)>,
+        ended: impl IntoIterator<Item = SessionId>,
+    ) -> Self {
+        Self {
+            keys: LiveMap::load(keys.into_iter().map(|key| (key.id, Arc::new(key)))),
+            members: LiveMap::load(members),
+            ended: LiveMap::load(ended.into_iter().map(|session| (session, ()))),
+        }
+    }
+
+    /// The key of this id, unless it was revoked.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<Arc<LiveKey>> {
+        self.keys.get(&id)
+    }
+
+    /// Takes in a key that was committed, new or changed.
+    pub fn put_key(&self, key: LiveKey) {
+        self.keys.insert(&key.id.clone(), &Arc::new(key));
+    }
+
+    /// Forgets a key that was revoked.
+    pub fn remove_key(&self, id: KeyId) {
+        self.keys.remove(&id);
+    }
+
+    /// The role of a user in an organization, if they are a member.
+    #[must_use]
+    pub fn role(&self, org: OrgId, user: UserId) -> Option<Arc<str>> {
+        self.members.get(&(org, user))
+    }
+
+    /// Takes in a membership that was committed.
+    pub fn put_member(&self, org: OrgId, user: UserId, role: &str) {
+        self.members.insert(&(org, user), &Arc::from(role));
+    }
+
+    /// Whether a session was ended.
+    #[must_use]
+    pub fn has_ended(&self, session: SessionId) -> bool {
+        self.ended.get(&session).is_some()
+    }
+
+    /// Notes that a session was ended.
+    pub fn end_session(&self, session: SessionId) {
+        self.ended.insert(&session, &());
+    }
+
+    /// Gives every key's scopes the meaning they have under another blueprint.
+    pub fn recompile(&self, blueprint: &Compiled) {
+        self.keys.update_all(|key| {
+            let scopes = Scopes::compile(key.scopes.names().iter().cloned(), blueprint);
+            *key = Arc::new(LiveKey { scopes: Arc::new(scopes), ..LiveKey::clone(key) });
+        });
+    }
+}

@@ -1,0 +1,133 @@
+//! What the request path knows of organizations.
+
+use insula_kernel::{Epoch, LiveMap, OrgId};
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// Where an organization stands.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Made, not yet opened.
+    Pending,
+    /// In service.
+    Active,
+    /// Out of service; its people can still sign in, pay and export.
+    Suspended,
+    /// Closed; nobody enters.
+    Deactivated,
+    /// Gone, with its data.
+    Erased,
+}
+
+impl Status {
+    /// The word for it, in stores and replies.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deactivated => "deactivated",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// Whether its traffic is served.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    /// Whether its people may enter.
+    #[must_use]
+    pub const fn enters(self) -> bool {
+        matches!(self, Self::Active | Self::Suspended)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Pending, Self::Active, Self::Suspended, Self::Deactivated, Self::Erased]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| format!("unknown status of an organization: {text}"))
+    }
+}
+
+/// An organization, as far as requests need it.
+#[derive(Clone, Debug)]
+pub struct LiveOrganization {
+    /// Which.
+    pub id: OrgId,
+    /// Its name in addresses.
+    pub slug: Arc<str>,
+    /// Where it stands.
+    pub status: Status,
+    /// How often it, or what its principals may do, has changed.
+    pub epoch: Epoch,
+}
+
+/// Every organization, in memory: changed as changes commit, read by every request.
+#[derive(Default)]
+pub struct Live {
+    organizations: LiveMap<OrgId, Arc<LiveOrganization>>,
+    slugs: LiveMap<Arc<str>, OrgId>,
+}
+
+impl Live {
+    /// All of these organizations.
+    #[must_use]
+    pub fn load(all: Vec<LiveOrganization>) -> Self {
+        Self {
+            slugs: LiveMap::load(all.iter().map(|organization| (organization.slug.clone(), organization.id))),
+            organizations: LiveMap::load(
+                all.into_iter().map(|organization| (organization.id, Arc::new(organization))),
+            ),
+        }
+    }
+
+    /// The organization of this id.
+    #[must_use]
+    pub fn get(&self, id: OrgId) -> Option<Arc<LiveOrganization>> {
+        self.organizations.get(&id)
+    }
+
+    /// The organization of this slug.
+    #[must_use]
+    pub fn by_slug(&self, slug: &str) -> Option<OrgId> {
+        self.slugs.get(&Arc::from(slug))
+    }
+
+    /// The organization that an id or a slug names.
+    #[must_use]
+    pub fn find(&self, id_or_slug: &str) -> Option<Arc<LiveOrganization>> {
+        let id = id_or_slug.parse().ok().or_else(|| self.by_slug(id_or_slug))?;
+        self.get(id)
+    }
+
+    /// Takes in an organization that was committed, new or changed.
+    pub fn put(&self, organization: LiveOrganization) {
+        self.slugs.insert(&organization.slug.clone(), &organization.id);
+        self.organizations.insert(&organization.id.clone(), &Arc::new(organization));
+    }
+
+    /// Changes what requests know of an organization, and its epoch with it.
+    pub fn change(&self, id: OrgId, change: impl Fn(&mut LiveOrganization)) {
+        self.organizations.update(&id, |organization| {
+            let mut changed = LiveOrganization::clone(organization);
+            change(&mut changed);
+            changed.epoch.0 += 1;
+            *organization = Arc::new(changed);
+        });
+    }
+}
