@@ -172,6 +172,14 @@ impl Error {
         Self::invalid(vec![FieldError { pointer: pointer.into(), code, detail: detail.into() }])
     }
 
+    /// Something that exists already, or was changed in between, because of one field.
+    pub fn conflict_at(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let mut error = Self::new(ErrorKind::Conflict, code, detail.clone());
+        error.0.fields = vec![FieldError { pointer: pointer.into(), code, detail }];
+        error
+    }
+
     /// Adds the cause, for the log.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

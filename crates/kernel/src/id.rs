@@ -123,6 +123,9 @@ macro_rules! ids {
             /// What the text form starts with, before the underscore.
             pub const PREFIX: &'static str = $prefix;
 
+            /// The id that sorts before all others; none is made like it.
+            pub const MIN: Self = Self(Uuid::nil());
+
             /// Makes a fresh id that sorts after those made at earlier instants.
             #[must_use]
             pub fn generate(env: &Env) -> Self {

@@ -27,7 +27,7 @@ pub use error::{StoreError, StoreResult};
 pub use row::{FromColumn, FromRow, Row};
 pub use schema::{POSTGRES_ROLES, schema_fingerprint, tenant_tables};
 pub use statement::{Home, Platform, Statement, Tenant, Type};
-pub use storage::{STORAGE_STATEMENTS, Storage, TenantStores};
+pub use storage::{STORAGE_STATEMENTS, STORAGE_TENANT_STATEMENTS, Storage, TenantStores};
 pub use tx::{PlatformTx, TenantTx};
 pub use value::Value;
 pub use worker::Worker;

@@ -150,7 +150,7 @@ pub(crate) fn expand_rows(sql: &str, columns: usize, rows: usize) -> String {
 #[macro_export]
 macro_rules! statements {
     (catalogue $catalogue:ident of $scope:ident; $($store:ident $name:ident($($param:ident: $type:ident),* $(,)?) = $sql:expr;)+) => {
-        $(static $name: $crate::Statement<$crate::$scope> = $crate::Statement::new(
+        $(pub(crate) static $name: $crate::Statement<$crate::$scope> = $crate::Statement::new(
             stringify!($name),
             $crate::Home::$store,
             $sql,

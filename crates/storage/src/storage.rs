@@ -149,6 +149,19 @@ impl TenantStores<'_> {
     }
 }
 
+impl TenantTx {
+    /// Takes the organization's row, so that what is read, checked and written after it is not interleaved with
+    /// another such transaction of the same organization.
+    pub async fn lock(&mut self) -> StoreResult<()> {
+        self.execute(&LOCK_ORGANIZATION, crate::args![]).await.map(drop)
+    }
+}
+
+crate::statements! {
+    catalogue STORAGE_TENANT_STATEMENTS of Tenant;
+    Directory LOCK_ORGANIZATION(tenant: Id) = "SELECT id FROM organization WHERE id = $1 {lock}";
+}
+
 crate::statements! {
     catalogue STORAGE_STATEMENTS of Platform;
     Tenant INSERT_TENANT_STORE(tenant: Id, now: Int) =

@@ -4,7 +4,7 @@
 
 use insula_kernel::{Env, Instant, OrgId, PlatformScope, Scope};
 use insula_storage::{
-    STORAGE_STATEMENTS, Storage, Store, Worker, args,
+    STORAGE_STATEMENTS, STORAGE_TENANT_STATEMENTS, Storage, Store, Worker, args,
     journal::{
         Actor, AuditEntry, JOURNAL_PLATFORM_STATEMENTS, JOURNAL_TENANT_STATEMENTS, Message, PendingMessage,
     },
@@ -43,7 +43,7 @@ async fn audited(storage: &Storage, org: OrgId) -> i64 {
 on_both_engines! {
     async fn every_statement_of_the_journal_prepares(store) {
         let storage = store.open().await;
-        for statement in JOURNAL_TENANT_STATEMENTS.iter().chain(TENANT_PROBES) {
+        for statement in JOURNAL_TENANT_STATEMENTS.iter().chain(STORAGE_TENANT_STATEMENTS).chain(TENANT_PROBES) {
             storage.prepare(statement).await.unwrap_or_else(|error| panic!("{}: {error}", statement.name()));
         }
         for statement in JOURNAL_PLATFORM_STATEMENTS.iter().chain(STORAGE_STATEMENTS) {

@@ -188,9 +188,15 @@ mod tests {
     #[test]
     fn what_is_not_json_is_malformed() {
         let deep = "[".repeat(40);
-        for bad in
-            [&b"{"[..], b"", b"\xff", b"{} {}", b"{\"items\":\"\\u0000\"}", b"{\"a\":1\0}", deep.as_bytes()]
-        {
+        for bad in [
+            &b"{"[..],
+            b"",
+            b"\xff",
+            br#"{"items":[]} {}"#,
+            br#"{"items":"\u0000"}"#,
+            b"{\"items\":[]\0}",
+            deep.as_bytes(),
+        ] {
             assert_eq!(error(bad).0, 400, "{:?}", String::from_utf8_lossy(bad));
         }
     }

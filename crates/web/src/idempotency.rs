@@ -163,23 +163,20 @@ impl<T> Idempotent<T> {
     /// The same as [`Idempotent::replay`] for a request that belongs to no organization yet.
     pub async fn replay_platform(&self, tx: &mut PlatformTx, now: Instant) -> Result<Option<Reply>> {
         let Some(key) = &self.key else { return Ok(None) };
-        key.reopen(tx.fetch_optional(&FIND_FOR, args![nobody(), &key.hash[..], now]).await?)
+        key.reopen(tx.fetch_optional(&FIND_FOR, args![NOBODY, &key.hash[..], now]).await?)
     }
 
     /// The same as [`Idempotent::keep`] for a request that belongs to no organization yet.
     pub async fn keep_platform(&self, tx: &mut PlatformTx, env: &Env, reply: &Reply) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
-        let values =
-            args![nobody(), &key.hash[..], &key.digest[..], key.sealed(env, reply)?, env.now() + KEPT];
+        let values = args![NOBODY, &key.hash[..], &key.digest[..], key.sealed(env, reply)?, env.now() + KEPT];
         tx.execute(&KEEP_FOR, values).await.map_err(raced)?;
         Ok(())
     }
 }
 
 /// What stands for the tenant where there is none yet.
-fn nobody() -> OrgId {
-    OrgId::from_digits(&[b'0'; 26]).unwrap_or_else(|| unreachable!("26 zeros are an id"))
-}
+const NOBODY: OrgId = OrgId::MIN;
 
 /// The same request is being served at this moment.
 fn raced(error: StoreError) -> Error {

@@ -70,7 +70,7 @@ pub fn problem_response(error: &Error, request_id: RequestId) -> http::Response<
     match error.kind() {
         ErrorKind::Internal => tracing::error!(request_id = %request_id, error = %error, "request failed"),
         ErrorKind::Unavailable => {
-            tracing::warn!(request_id = %request_id, error = %error, "request not served")
+            tracing::warn!(request_id = %request_id, error = %error, "request not served");
         }
         _ => tracing::debug!(request_id = %request_id, error = %error, "request refused"),
     }
