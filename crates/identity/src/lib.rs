@@ -4,14 +4,23 @@
 //! session and a removed role are refused at the next request; whether an address has an account is not told to those
 //! who don't hold its password.
 
+pub mod api_key;
+pub mod http;
 mod key_token;
 mod live;
+pub mod member;
 mod network;
 mod password;
+pub mod session;
+mod signing;
+mod store;
 mod token;
+pub mod user;
 
 pub use key_token::{Environment, KeyToken, KeyTokenError};
 pub use live::{Live, LiveKey, RateOverride, Scopes};
 pub use network::Network;
 pub use password::{Password, PasswordHasher};
+pub use signing::signing_keys;
+pub use store::{PLATFORM_STATEMENTS, TENANT_STATEMENTS};
 pub use token::{AccessClaims, IdentityClaims, Jwk, SigningKey, TokenError, TokenSigner, TokenVerifier};

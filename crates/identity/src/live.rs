@@ -73,6 +73,7 @@ pub struct Live {
     keys: LiveMap<KeyId, Arc<LiveKey>>,
     members: LiveMap<(OrgId, UserId), Arc<str>>,
     ended: LiveMap<SessionId, ()>,
+    operators: LiveMap<UserId, ()>,
 }
 
 impl Live {
@@ -82,11 +83,13 @@ impl Live {
         keys: impl IntoIterator<Item = LiveKey>,
         members: impl IntoIterator<Item = ((OrgId, UserId), Arc<str>)>,
         ended: impl IntoIterator<Item = SessionId>,
+        operators: impl IntoIterator<Item = UserId>,
     ) -> Self {
         Self {
             keys: LiveMap::load(keys.into_iter().map(|key| (key.id, Arc::new(key)))),
             members: LiveMap::load(members),
             ended: LiveMap::load(ended.into_iter().map(|session| (session, ()))),
+            operators: LiveMap::load(operators.into_iter().map(|user| (user, ()))),
         }
     }
 
@@ -126,6 +129,17 @@ impl Live {
     /// Notes that a session was ended.
     pub fn end_session(&self, session: SessionId) {
         self.ended.insert(&session, &());
+    }
+
+    /// Whether a user is one of the operator's staff.
+    #[must_use]
+    pub fn is_operator(&self, user: UserId) -> bool {
+        self.operators.get(&user).is_some()
+    }
+
+    /// Takes in one of the operator's staff.
+    pub fn put_operator(&self, user: UserId) {
+        self.operators.insert(&user, &());
     }
 
     /// Gives every key's scopes the meaning they have under another blueprint.

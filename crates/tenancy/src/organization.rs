@@ -124,13 +124,10 @@ pub async fn find(tx: &mut PlatformTx, id: OrgId) -> Result<Option<Organization>
 }
 
 /// The organizations of these ids, as far as they exist.
-pub async fn describe(
-    tx: &mut PlatformTx,
-    ids: impl IntoIterator<Item = OrgId>,
-) -> Result<Vec<Organization>> {
+pub async fn describe(tx: &mut PlatformTx, ids: &[OrgId]) -> Result<Vec<Organization>> {
     let mut found = Vec::new();
     for id in ids {
-        found.extend(find(tx, id).await?);
+        found.extend(find(tx, *id).await?);
     }
     Ok(found)
 }

@@ -1,0 +1,60 @@
+//! Endpoints: signing in, the caller's own account, members and API keys.
+
+mod account;
+mod cookie;
+mod keys;
+mod members;
+mod sign_in;
+
+use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier};
+use arc_swap::ArcSwap;
+use insula_blueprint::Compiled;
+use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
+use insula_storage::Storage;
+use insula_web::Api;
+use std::{collections::HashMap, pin::Pin, sync::Arc};
+
+pub use cookie::refresh_cookie;
+pub use sign_in::{Client, Membership, mint};
+
+/// When each key of an organization was last used; the ledger knows.
+pub type LastUse =
+    Arc<dyn Fn(OrgId) -> Pin<Box<dyn Future<Output = Result<HashMap<KeyId, Instant>>> + Send>> + Send + Sync>;
+
+/// How many API keys an organization may have; `None` is unlimited.
+pub type KeyBound = Arc<dyn Fn(OrgId) -> Option<i64> + Send + Sync>;
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub struct State {
+    /// The stores.
+    pub storage: Storage,
+    /// Time and randomness.
+    pub env: Env,
+    /// What requests know of keys, members and sessions.
+    pub live: Arc<Live>,
+    /// What requests know of organizations.
+    pub organizations: Arc<insula_tenancy::Live>,
+    /// The blueprint in force.
+    pub blueprint: Arc<ArcSwap<Compiled>>,
+    /// Hashes passwords.
+    pub hasher: PasswordHasher,
+    /// Signs tokens.
+    pub signer: TokenSigner,
+    /// Knows the public keys.
+    pub verifier: TokenVerifier,
+    /// The pepper of API keys.
+    pub pepper: Keyring,
+    /// Whether people reach us by HTTPS alone, so that cookies may say so.
+    pub secure_cookies: bool,
+    /// When keys were last used.
+    pub last_use: LastUse,
+    /// How many keys an organization may have.
+    pub key_bound: KeyBound,
+}
+
+/// The endpoints.
+#[must_use]
+pub fn api() -> Api<State> {
+    sign_in::api().merge(account::api()).merge(members::api()).merge(keys::api())
+}

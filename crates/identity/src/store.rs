@@ -1,0 +1,84 @@
+//! The tables of users, sessions, signing keys, memberships and API keys.
+
+use insula_storage::statements;
+
+statements! {
+    catalogue TENANT_STATEMENTS of Tenant;
+    Directory LIST_MEMBERS(tenant: Id, after: Id, limit: Int) =
+        "SELECT u.id, u.email, u.display_name, m.role, m.joined_at
+         FROM membership m JOIN user_account u ON u.id = m.user_id
+         WHERE m.tenant_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
+    Directory COUNT_MEMBERS(tenant: Id) = "SELECT count(*) FROM membership WHERE tenant_id = $1";
+    Directory LIST_KEYS(tenant: Id, after: Id, limit: Int) =
+        "SELECT id, name, environment, scopes, allowed_networks, rate_per_second, rate_burst, created_by, created_at,
+                expires_at, revoked_at, replaces, replaced_by
+         FROM api_key WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    Directory FIND_KEY(tenant: Id, id: Id) =
+        "SELECT id, name, environment, scopes, allowed_networks, rate_per_second, rate_burst, created_by, created_at,
+                expires_at, revoked_at, replaces, replaced_by
+         FROM api_key WHERE tenant_id = $1 AND id = $2";
+    // A key that was replaced counts no longer, so that a rotation needs no room in the plan.
+    Directory COUNT_KEYS(tenant: Id, now: Int) =
+        "SELECT count(*) FROM api_key
+         WHERE tenant_id = $1 AND revoked_at IS NULL AND replaced_by IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+    Directory INSERT_KEY(
+        tenant: Id, id: Id, name: Text, environment: Text, secret_hash: Bytes, scopes: Text, networks: Text,
+        per_second: Int, burst: Int, created_by: Id, created_at: Int, expires_at: Int, replaces: Id,
+    ) =
+        "INSERT INTO api_key (tenant_id, id, name, environment, secret_hash, scopes, allowed_networks, rate_per_second,
+                              rate_burst, created_by, created_at, expires_at, replaces)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    Directory REPLACE_KEY(tenant: Id, id: Id, replaced_by: Id, expires_at: Int) =
+        "UPDATE api_key SET replaced_by = $3, expires_at = $4 WHERE tenant_id = $1 AND id = $2";
+    Directory REVOKE_KEY(tenant: Id, id: Id, now: Int) =
+        "UPDATE api_key SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
+}
+
+statements! {
+    catalogue PLATFORM_STATEMENTS of Platform;
+    Directory INSERT_USER(id: Id, email: Text, folded: Text, name: Text, password: Text, operator: Bool, now: Int) =
+        "INSERT INTO user_account (id, email, email_folded, display_name, password_hash, is_operator, failed_sign_ins,
+                                   created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $7)";
+    Directory FIND_USER(id: Id) =
+        "SELECT id, email, display_name, is_operator, created_at, last_sign_in_at FROM user_account WHERE id = $1";
+    Directory FIND_CREDENTIALS(folded: Text) =
+        "SELECT id, password_hash, failed_sign_ins, locked_until FROM user_account WHERE email_folded = $1";
+    Directory SIGN_IN_FAILED(id: Id) =
+        "UPDATE user_account SET failed_sign_ins = failed_sign_ins + 1 WHERE id = $1 RETURNING failed_sign_ins";
+    Directory LOCK_USER(id: Id, until: Int) = "UPDATE user_account SET locked_until = $2 WHERE id = $1";
+    Directory SIGNED_IN(id: Id, now: Int) =
+        "UPDATE user_account SET failed_sign_ins = 0, locked_until = NULL, last_sign_in_at = $2 WHERE id = $1";
+    Directory RENAME_USER(id: Id, name: Text, now: Int) =
+        "UPDATE user_account SET display_name = $2, updated_at = $3 WHERE id = $1";
+    Directory COUNT_OPERATORS() = "SELECT count(*) FROM user_account WHERE is_operator";
+    Directory ALL_OPERATORS() = "SELECT id FROM user_account WHERE is_operator";
+
+    Directory INSERT_SESSION(id: Id, user: Id, hash: Bytes, agent: Text, address: Text, now: Int, expires_at: Int) =
+        "INSERT INTO session (id, user_id, token_hash, user_agent, address, created_at, last_used_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)";
+    Directory FIND_SESSION(hash: Bytes) =
+        "SELECT id, user_id, token_hash, previous_until, expires_at, revoked_at FROM session
+         WHERE token_hash = $1 OR previous_hash = $1 {lock}";
+    Directory ROTATE_SESSION(id: Id, hash: Bytes, previous: Bytes, previous_until: Int, now: Int) =
+        "UPDATE session SET token_hash = $2, previous_hash = $3, previous_until = $4, last_used_at = $5 WHERE id = $1";
+    Directory REVOKE_SESSION(id: Id, user: Id, now: Int) =
+        "UPDATE session SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL";
+    Directory LIST_SESSIONS(user: Id, now: Int) =
+        "SELECT id, created_at, last_used_at, expires_at, user_agent, address FROM session
+         WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY last_used_at DESC, id LIMIT 200";
+    Directory ENDED_SINCE(since: Int) = "SELECT id FROM session WHERE revoked_at >= $1";
+
+    Directory INSERT_MEMBER(tenant: Id, user: Id, role: Text, now: Int) =
+        "INSERT INTO membership (tenant_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)";
+    Directory MEMBERSHIPS_OF(user: Id) =
+        "SELECT tenant_id, role FROM membership WHERE user_id = $1 ORDER BY joined_at, tenant_id";
+    Directory ALL_MEMBERS() = "SELECT tenant_id, user_id, role FROM membership";
+    Directory ALL_KEYS(now: Int) =
+        "SELECT tenant_id, id, secret_hash, environment, scopes, allowed_networks, rate_per_second, rate_burst, expires_at
+         FROM api_key WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
+
+    Directory INSERT_SIGNING_KEY(id: Id, public: Bytes, sealed: Bytes, now: Int) =
+        "INSERT INTO signing_key (id, public_key, sealed_private, created_at) VALUES ($1, $2, $3, $4)";
+    Directory ALL_SIGNING_KEYS() = "SELECT id, sealed_private FROM signing_key ORDER BY created_at DESC, id DESC";
+}
