@@ -162,8 +162,16 @@ crate::statements! {
     Directory LOCK_ORGANIZATION(tenant: Id) = "SELECT id FROM organization WHERE id = $1 {lock}";
 }
 
+impl PlatformTx {
+    /// Asks the store whether it answers.
+    pub async fn ping(&mut self) -> StoreResult<()> {
+        self.execute(&PING, crate::args![]).await.map(drop)
+    }
+}
+
 crate::statements! {
     catalogue STORAGE_STATEMENTS of Platform;
+    Every PING() = "SELECT count(*) FROM due WHERE false";
     Tenant INSERT_TENANT_STORE(tenant: Id, now: Int) =
         "INSERT INTO tenant_store (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT (tenant_id) DO NOTHING";
     Tenant DELETE_TENANT_STORE(tenant: Id) = "DELETE FROM tenant_store WHERE tenant_id = $1";

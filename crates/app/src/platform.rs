@@ -1,0 +1,27 @@
+//! Everything that a running installation consists of, wired once.
+
+use arc_swap::ArcSwap;
+use insula_blueprint::Compiled;
+use insula_gateway::Gate;
+use insula_identity::{PasswordHasher, TokenSigner, TokenVerifier};
+use insula_kernel::{Env, Keyring};
+use insula_metering::SettlerHandle;
+use insula_storage::Storage;
+use std::sync::Arc;
+
+/// Everything that a running installation consists of. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Platform {
+    pub(crate) env: Env,
+    pub(crate) storage: Storage,
+    pub(crate) keyring: Keyring,
+    pub(crate) blueprint: Arc<ArcSwap<Compiled>>,
+    pub(crate) organizations: Arc<insula_tenancy::Live>,
+    pub(crate) identity: Arc<insula_identity::Live>,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) signer: TokenSigner,
+    pub(crate) verifier: TokenVerifier,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) settler: SettlerHandle,
+    pub(crate) secure_cookies: bool,
+}

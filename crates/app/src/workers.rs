@@ -1,0 +1,143 @@
+//! What goes on in the background: messages from outboxes, due work, expired replies.
+
+use crate::{platform::Platform, sign_up};
+use insula_billing::subscription;
+use insula_kernel::{Epoch, Error, OrgId, Result, Span};
+use insula_storage::{Store, Worker, journal::PendingMessage};
+use insula_tenancy::{LiveOrganization, Organization};
+use insula_web::Idempotency;
+use std::time::Duration;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+/// How often the background looks for work when nothing wakes it.
+const PAUSE: Duration = Duration::from_millis(500);
+const BATCH: u32 = 100;
+/// How long work that failed rests.
+const REST: Span = Span::from_mins(1);
+
+/// The workers, until they are told to stop.
+pub(crate) struct Workers {
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Workers {
+    pub(crate) fn start(platform: Platform) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let running = tokio::spawn(async move {
+            loop {
+                if let Err(error) = round(&platform).await {
+                    tracing::warn!(%error, "background work will be tried again");
+                }
+                if timeout(PAUSE, stopped.wait_for(|stop| *stop)).await.is_ok() {
+                    return;
+                }
+            }
+        });
+        Self { stop, running }
+    }
+
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.running.await;
+    }
+}
+
+/// Delivers what waits, then does what is due.
+pub(crate) async fn round(platform: &Platform) -> Result<()> {
+    deliver(platform).await?;
+    carry_out(platform).await?;
+    let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Sweep).await?;
+    Idempotency::forget(&mut tx, platform.env.now()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn deliver(platform: &Platform) -> Result<()> {
+    loop {
+        let mut tx = platform.storage.platform_read(Store::Directory, &Worker::Relay).await?;
+        let pending = tx.pending(BATCH).await?;
+        drop(tx);
+        for message in &pending {
+            act_on(platform, message).await?;
+            let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Relay).await?;
+            tx.delivered(message.id, platform.env.now()).await?;
+            tx.commit().await?;
+        }
+        if pending.len() < BATCH as usize {
+            return Ok(());
+        }
+    }
+}
+
+/// What other stores do about a message of the directory. It may come twice; the inbox lets it act once.
+async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
+    if message.kind != "organization.created" {
+        return Ok(());
+    }
+    let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Relay).await?;
+    if tx.receive(message, platform.env.now()).await? {
+        subscription::activate(&mut tx, message.org).await?;
+    }
+    tx.commit().await?;
+    if platform.organizations.get(message.org).is_none() {
+        // Its commit was made, but whoever made it never heard so.
+        let mut tx = platform.storage.platform_read(Store::Directory, &Worker::Relay).await?;
+        if let Some(organization) = insula_tenancy::find(&mut tx, message.org).await? {
+            drop(tx);
+            absorb(platform, &organization).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets requests know of an organization that was committed.
+async fn absorb(platform: &Platform, organization: &Organization) -> Result<()> {
+    let mut tx = platform.storage.platform_read(Store::Directory, &Worker::Snapshot).await?;
+    let members = insula_identity::member::load(&mut tx).await?;
+    for ((_, user), role) in members.into_iter().filter(|((org, _), _)| *org == organization.id) {
+        platform.identity.put_member(organization.id, user, &role);
+    }
+    let entitlement = subscription::first_entitlement(&organization.plan, &platform.blueprint.load());
+    platform.gate.put_entitlement(organization.id, entitlement);
+    platform.organizations.put(LiveOrganization {
+        id: organization.id,
+        slug: organization.slug.as_str().into(),
+        status: organization.status,
+        epoch: Epoch(0),
+    });
+    Ok(())
+}
+
+async fn carry_out(platform: &Platform) -> Result<()> {
+    let mut tx = platform.storage.platform_read(Store::Directory, &Worker::Sweep).await?;
+    let due = tx.due(platform.env.now(), BATCH).await?;
+    drop(tx);
+    for work in due {
+        let outcome = match work.kind.as_str() {
+            sign_up::SWEEP => sweep(platform, work.org).await,
+            unknown => Err(Error::internal(format!("nobody does the work `{unknown}`"))),
+        };
+        let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Sweep).await?;
+        match outcome {
+            Ok(()) => tx.done(work.id).await?,
+            Err(error) => {
+                tracing::warn!(%error, work = %work.id, kind = work.kind, "due work failed");
+                tx.postpone(work.id, platform.env.now() + REST, &error.to_string()).await?;
+            }
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Removes what a sign-up prepared, unless its organization became visible after all.
+async fn sweep(platform: &Platform, org: OrgId) -> Result<()> {
+    let mut tx = platform.storage.platform_read(Store::Directory, &Worker::Sweep).await?;
+    if insula_tenancy::find(&mut tx, org).await?.is_some() {
+        return Ok(());
+    }
+    drop(tx);
+    tracing::info!(%org, "removing what an unfinished sign-up left");
+    sign_up::remove(platform, org).await
+}
