@@ -18,6 +18,7 @@ export default defineConfig({
     baseURL: server ?? `http://localhost:${FAKE_PORT}`,
     viewport: { width: 1360, height: 860 },
     locale: 'en-GB',
+    contextOptions: { reducedMotion: 'reduce' },
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',

@@ -22,11 +22,14 @@ export function useMode(): Mode {
   return theme === 'system' ? system : theme;
 }
 
+const stillness = window.matchMedia('(prefers-reduced-motion: reduce)');
+
 function antdThemeOf(mode: Mode, palette: Palette): ThemeConfig {
   return {
     algorithm: mode === 'dark' ? antdTheme.darkAlgorithm : antdTheme.defaultAlgorithm,
     hashed: false,
     token: {
+      motion: !stillness.matches,
       fontFamily: FONT,
       fontFamilyCode: MONO,
       colorPrimary: palette.accent,

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Button, Drawer, Form, Input, InputNumber, Radio, Select } from 'antd';
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
 import { useIdempotency } from '../../api/idempotency';
 import { createApiKey } from '../../api/operations/keys';
 import { ProblemError } from '../../api/problem';
@@ -19,19 +19,35 @@ interface Props {
   org: string;
   open: boolean;
   onClose: () => void;
+  /** What opened it, to give the focus back to. */
+  opener: RefObject<HTMLElement | null>;
   onCreated: (created: ApiKeySecret) => void;
 }
 
-export function CreateKeyDrawer({ org, open, onClose, onCreated }: Props) {
+export function CreateKeyDrawer({ org, open, onClose, opener, onCreated }: Props) {
   const { t } = useI18n();
+  // The drawer's own way of giving the focus back waits for an animation that Escape may have cut short.
+  useEffect(() => {
+    const element = opener.current;
+    return open ? () => element?.focus() : undefined;
+  }, [open, opener]);
   return (
-    <Drawer open={open} onClose={onClose} title={t('keys.create')} size={520} destroyOnHidden closable={{ 'aria-label': t('app.close') }} styles={{ wrapper: { maxWidth: '100vw' } }}>
+    <Drawer
+      open={open}
+      onClose={onClose}
+      focusable={{ focusTriggerAfterClose: false }}
+      title={t('keys.create')}
+      size={520}
+      destroyOnHidden
+      closable={{ 'aria-label': t('app.close') }}
+      styles={{ wrapper: { maxWidth: '100vw' } }}
+    >
       <CreateKeyForm org={org} onClose={onClose} onCreated={onCreated} />
     </Drawer>
   );
 }
 
-function CreateKeyForm({ org, onClose, onCreated }: Omit<Props, 'open'>) {
+function CreateKeyForm({ org, onClose, onCreated }: Omit<Props, 'open' | 'opener'>) {
   const { t } = useI18n();
   const queryClient = useQueryClient();
   const idempotency = useIdempotency();

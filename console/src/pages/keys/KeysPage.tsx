@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { Button, Select } from 'antd';
-import { useState } from 'react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import { apiKeysQuery } from '../../api/queries';
 import type { ApiKey, ApiKeySecret } from '../../api/types';
 import { Page } from '../../app/Page';
@@ -12,13 +12,17 @@ import { EmptyState } from '../../ui/EmptyState';
 import { Icon } from '../../ui/Icon';
 import { SearchBox } from '../../ui/SearchBox';
 import { Skeleton } from '../../ui/Skeleton';
-import { CreateKeyDrawer } from './CreateKeyDrawer';
+import { useDebouncedCallback } from '../../ui/use-debounced';
 import { KeysTable, type KeyAct } from './KeysTable';
-import { RevokeModal } from './RevokeModal';
-import { RotateModal } from './RotateModal';
-import { SecretModal } from './SecretModal';
 import { keepSecret } from './secrets';
 import './keys.css';
+
+// Form, drawer and dialogs come when they are first needed; the list doesn't wait for them.
+const loadDrawer = () => import('./CreateKeyDrawer');
+const CreateKeyDrawer = lazy(() => loadDrawer().then((module) => ({ default: module.CreateKeyDrawer })));
+const RotateModal = lazy(() => import('./RotateModal').then((module) => ({ default: module.RotateModal })));
+const RevokeModal = lazy(() => import('./RevokeModal').then((module) => ({ default: module.RevokeModal })));
+const SecretModal = lazy(() => import('./SecretModal').then((module) => ({ default: module.SecretModal })));
 
 const route = getRouteApi('/member/o/$org/keys');
 
@@ -41,6 +45,9 @@ export function KeysPage() {
   const { data, error, refetch } = useQuery(apiKeysQuery(org));
   // The address follows what is typed, a moment later; the box itself must not wait for it.
   const [typed, setTyped] = useState(search.q ?? '');
+  const createRef = useRef<HTMLButtonElement>(null);
+  // Once used the drawer stays, so that it can slide out again.
+  const [drawerUsed, setDrawerUsed] = useState(search.create === true);
   const [acting, setActing] = useState<{ act: KeyAct; key: ApiKey }>();
   const [secret, setSecret] = useState<ApiKeySecret>();
 
@@ -50,20 +57,24 @@ export function KeysPage() {
     setSecret(made);
     setDrawer(false);
   }
+  const putIntoAddress = useDebouncedCallback((text: string) => {
+    void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true });
+  });
   function type(text: string) {
     setTyped(text);
-    void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true });
+    putIntoAddress(text);
   }
   function clearFilters() {
-    setTyped('');
+    type('');
     void navigate({ search: {}, replace: true });
   }
   function setDrawer(open: boolean) {
+    if (open) setDrawerUsed(true);
     void navigate({ search: ({ create: _, ...rest }) => (open ? { ...rest, create: true } : rest), replace: true });
   }
 
   const createButton = (
-    <Button type="primary" icon={<Icon name="plus" size={16} />} onClick={() => setDrawer(true)}>
+    <Button ref={createRef} type="primary" icon={<Icon name="plus" size={16} />} onPointerEnter={() => void loadDrawer()} onClick={() => setDrawer(true)}>
       {t('keys.create')}
     </Button>
   );
@@ -111,10 +122,20 @@ export function KeysPage() {
         )}
         {data?.truncated === true ? <p className="muted small">{t('app.truncated', { count: data.items.length })}</p> : null}
       </div>
-      <CreateKeyDrawer org={org} open={search.create === true} onClose={() => setDrawer(false)} onCreated={showSecret} />
-      {acting?.act === 'rotate' ? <RotateModal org={org} apiKey={acting.key} onClose={() => setActing(undefined)} onRotated={showSecret} /> : null}
-      {acting?.act === 'revoke' ? <RevokeModal org={org} apiKey={acting.key} onClose={() => setActing(undefined)} /> : null}
-      <SecretModal shown={secret} onClose={() => setSecret(undefined)} />
+      <Suspense fallback={null}>
+        {drawerUsed ? (
+          <CreateKeyDrawer
+            org={org}
+            open={search.create === true}
+            onClose={() => setDrawer(false)}
+            opener={createRef}
+            onCreated={showSecret}
+          />
+        ) : null}
+        {acting?.act === 'rotate' ? <RotateModal org={org} apiKey={acting.key} onClose={() => setActing(undefined)} onRotated={showSecret} /> : null}
+        {acting?.act === 'revoke' ? <RevokeModal org={org} apiKey={acting.key} onClose={() => setActing(undefined)} /> : null}
+        {secret === undefined ? null : <SecretModal shown={secret} onClose={() => setSecret(undefined)} />}
+      </Suspense>
     </Page>
   );
 }

@@ -7,17 +7,17 @@ import { download } from '../../ui/download';
 import { Icon } from '../../ui/Icon';
 
 interface Props {
-  shown: ApiKeySecret | undefined;
+  shown: ApiKeySecret;
   onClose: () => void;
 }
 
 /** Closes by one way only, after saying that the secret is stored: neither Escape nor a stray click may lose it. */
 export function SecretModal({ shown, onClose }: Props) {
   const { t } = useI18n();
-  const title = shown?.api_key.replaces == null ? t('keys.createdSecret') : t('keys.rotatedSecret', { name: shown.api_key.name });
+  const title = shown.api_key.replaces === null ? t('keys.createdSecret') : t('keys.rotatedSecret', { name: shown.api_key.name });
   return (
-    <Modal open={shown !== undefined} title={title} closable={false} keyboard={false} mask={{ closable: false }} footer={null} destroyOnHidden width={560}>
-      {shown === undefined ? null : <Secret shown={shown} onClose={onClose} />}
+    <Modal open title={title} closable={false} keyboard={false} mask={{ closable: false }} footer={null} width={560}>
+      <Secret shown={shown} onClose={onClose} />
     </Modal>
   );
 }

@@ -13,7 +13,7 @@ import { DataTable, type Column } from '../../ui/DataTable';
 import { EmptyState } from '../../ui/EmptyState';
 import { SearchBox } from '../../ui/SearchBox';
 import { Skeleton } from '../../ui/Skeleton';
-import { useDebounced } from '../../ui/use-debounced';
+import { useDebounced, useDebouncedCallback } from '../../ui/use-debounced';
 
 const route = getRouteApi('/member/operator');
 
@@ -26,9 +26,12 @@ export function OrganizationsPage() {
   const { data, error, refetch } = useQuery(operatorOrganizationsQuery(q));
   const columns = useColumns();
 
+  const putIntoAddress = useDebouncedCallback((text: string) => {
+    void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true });
+  });
   function type(text: string) {
     setTyped(text);
-    void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true });
+    putIntoAddress(text);
   }
 
   return (
