@@ -66,11 +66,12 @@ if (size === 'phone') {
 }
 await context.clearCookies();
 await page.goto(`${base}/console/sign-in`);
-await page.getByLabel(text('E-mail address', 'メールアドレス')).fill('operator@example.com');
+await page.getByLabel(text('E-mail address', 'メールアドレス')).fill('nobody@example.com');
 await page.getByLabel(text('Password', 'パスワード'), { exact: true }).fill('wrong');
 await page.getByRole('button', { name: text('Sign in', 'サインイン') }).click();
 await page.getByRole('alert').waitFor();
 await shot('sign-in-failed');
+await page.getByLabel(text('E-mail address', 'メールアドレス')).fill('operator@example.com');
 await page.getByLabel(text('Password', 'パスワード'), { exact: true }).fill('correct horse battery staple');
 await page.getByRole('button', { name: text('Sign in', 'サインイン') }).click();
 await page.getByRole('table').waitFor();

@@ -1,5 +1,5 @@
 import { expect } from '@playwright/test';
-import { createKey, expectAccessible, operator, signIn, signUp, test } from './support';
+import { createKey, expectAccessible, operator, signIn, signUp, somebody, test } from './support';
 
 test('a chosen theme and language take effect at once and stay', async ({ page }) => {
   await signUp(page);
@@ -95,8 +95,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expectAccessible(page);
     });
 
-    test('the operator’s page and a refusal are accessible', async ({ page }) => {
-      await signIn(page, { ...operator, password: 'wrong' });
+    test('the operator’s page and a refusal are accessible', async ({ page, browser, baseURL }) => {
+      const other = await browser.newContext(baseURL === undefined ? {} : { baseURL });
+      await signUp(await other.newPage());
+      await other.close();
+      await signIn(page, somebody());
       await page.getByRole('alert').waitFor();
       await expectAccessible(page);
       await signIn(page, operator);

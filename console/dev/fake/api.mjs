@@ -60,6 +60,7 @@ function logIn(request, response, { email, password, organization }) {
     failures.set(email, failed + 1);
     throw new Problem(401, 'identity.credentials_wrong', 'The e-mail address or the password is wrong.');
   }
+  failures.delete(email);
   const { session, cookie } = open(request, user);
   const organizationsOf = membershipsOf(user).map((each) => ({ organization: shownOrganization(each, user), role: each.members.get(user.id) }));
   sendJson(response, 200, { ...grant(session, preferred(user, organization)), user: shownUser(user), organizations: organizationsOf }, cookie);
