@@ -1,0 +1,89 @@
+import { expect } from '@playwright/test';
+import { createKey, runCurl, signUp, test } from './support';
+
+test('from sign-up to the first counted request, and to a revoked key', async ({ page, baseURL }) => {
+  const server = baseURL ?? '';
+  const { slug } = await signUp(page);
+  await expect(page).toHaveURL(new RegExp(`/console/o/${slug}$`));
+  await expect(page).toHaveTitle(/^Overview · /);
+
+  // The list begins with a key…
+  await page.getByRole('link', { name: 'Create key' }).click();
+  await page.getByRole('dialog', { name: 'Create key' }).getByRole('button', { name: 'Cancel' }).click();
+  const secret = await createKey(page, 'First key');
+  const row = page.getByRole('row', { name: /First key/ });
+  await expect(row).toContainText('Active');
+
+  // …then waits, with the secret still in memory, for a call that the test makes itself…
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await expect(page.getByText('Waiting for your first request…')).toBeVisible();
+  const line = (await page.getByTestId('curl').textContent()) ?? '';
+  expect(line).toContain(secret);
+  expect(await runCurl(line, server)).not.toBe(401);
+
+  // …and ticks by itself.
+  await expect(page.getByText('Waiting for your first request…')).toBeHidden({ timeout: 15_000 });
+  await expect(page.getByText('2 of 3 done')).toBeVisible();
+  await page.getByRole('link', { name: 'See your usage' }).click();
+  await expect(page.getByTestId('usage-total')).toHaveText('1');
+  await page.getByText('Table', { exact: true }).click();
+  await expect(page.getByRole('table')).toBeVisible();
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await expect(page.getByText('Get started')).toBeHidden();
+
+  // A reload goes on by the cookie; the secret is gone with the memory.
+  await page.reload();
+  await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+
+  // A rotated key has a successor, and the old one lives on for the overlap.
+  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('button', { name: 'Actions for First key' }).click();
+  await page.getByRole('menuitem', { name: 'Rotate' }).click();
+  await page.getByRole('button', { name: 'Rotate key' }).click();
+  const successor = (await page.getByTestId('secret').textContent()) ?? '';
+  await page.getByRole('checkbox', { name: 'I have stored it' }).check();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await expect(page.getByRole('row', { name: /First key/ })).toHaveCount(2);
+  expect(await runCurl(line, server)).not.toBe(401);
+  expect(await runCurl(line.replace(secret, successor), server)).not.toBe(401);
+
+  // Revoked, both are refused from the next request on.
+  for (const status of ['Rotating', 'Active']) {
+    await page.getByRole('row', { name: new RegExp(status) }).getByRole('button', { name: 'Actions for First key' }).click();
+    await page.getByRole('menuitem', { name: 'Revoke' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Revoke First key' });
+    await expect(dialog.getByRole('button', { name: 'Revoke key' })).toBeDisabled();
+    await dialog.getByLabel('Type First key to confirm').fill('First key');
+    await dialog.getByRole('button', { name: 'Revoke key' }).click();
+    await expect(dialog).toBeHidden();
+    await expect(page.getByRole('row', { name: new RegExp(status) })).toHaveCount(0);
+  }
+  expect(await runCurl(line, server)).toBe(401);
+  expect(await runCurl(line.replace(secret, successor), server)).toBe(401);
+});
+
+test('the keys can be searched and filtered, and the address keeps it', async ({ page }) => {
+  await signUp(page);
+  await page.getByRole('link', { name: 'API keys' }).click();
+  await expect(page.getByText('No API keys yet')).toBeVisible();
+  await createKey(page, 'Crawler');
+  await page.getByRole('searchbox', { name: 'Search keys' }).pressSequentially('nothing');
+  await expect(page.getByText('No key matches')).toBeVisible();
+  await expect(page).toHaveURL(/q=nothing/);
+  await page.reload();
+  await expect(page.getByText('No key matches')).toBeVisible();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await expect(page.getByRole('row', { name: /Crawler/ })).toBeVisible();
+});
+
+test('what the API finds wrong stands beside the field', async ({ page }) => {
+  await signUp(page);
+  await page.getByRole('link', { name: 'API keys' }).click();
+  await page.getByRole('button', { name: 'Create key' }).click();
+  const drawer = page.getByRole('dialog', { name: 'Create key' });
+  await drawer.getByLabel('Name').fill('Crawler');
+  await drawer.getByRole('checkbox', { name: /^All of/ }).first().check();
+  await drawer.getByLabel('Allowed networks').fill('not a network');
+  await drawer.getByRole('button', { name: 'Create key' }).click();
+  await expect(drawer.getByLabel('Allowed networks')).toHaveAttribute('aria-invalid', 'true');
+});

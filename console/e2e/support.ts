@@ -1,0 +1,106 @@
+import { request as httpRequest } from 'node:http';
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, test as base, type Page } from '@playwright/test';
+
+/** On every page: nothing is fetched from elsewhere, the content policy is kept, and no error goes uncaught. */
+export const test = base.extend<{ quietPage: undefined }>({
+  quietPage: [
+    async ({ page, baseURL }, use) => {
+      const wrong: string[] = [];
+      page.on('pageerror', (error) => wrong.push(`uncaught: ${error.message}`));
+      page.on('console', (message) => {
+        if (message.text().includes('Content Security Policy')) wrong.push(message.text());
+      });
+      page.on('request', (request) => {
+        const { protocol, origin } = new URL(request.url());
+        if (protocol.startsWith('http') && origin !== new URL(baseURL ?? '').origin) wrong.push(`fetched from elsewhere: ${request.url()}`);
+      });
+      await use(undefined);
+      expect(wrong).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export interface Member {
+  slug: string;
+  organization: string;
+  email: string;
+  password: string;
+}
+
+export const operator = {
+  email: process.env['INSULA_OPERATOR_EMAIL'] ?? 'operator@example.com',
+  password: process.env['INSULA_OPERATOR_PASSWORD'] ?? 'correct horse battery staple',
+};
+
+/** Nobody else's: tests share one installation, perhaps over many runs. */
+export function somebody(): Member {
+  const mark = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`;
+  return { slug: `e2e-${mark}`, organization: `E2E ${mark}`, email: `e2e-${mark}@example.com`, password: `walnut orbit ${mark}` };
+}
+
+export async function signUp(page: Page): Promise<Member> {
+  const member = somebody();
+  await page.goto('/console/register');
+  await page.getByLabel('Organization name').fill(member.organization);
+  await expect(page.getByLabel('Address', { exact: true })).toHaveValue(member.slug);
+  await expect(page.getByText(`${member.slug} is available.`)).toBeVisible();
+  await page.getByLabel('Your name').fill('Aiko Tanaka');
+  await page.getByLabel('E-mail address').fill(member.email);
+  await page.getByLabel('Password', { exact: true }).fill(member.password);
+  await page.getByRole('button', { name: 'Create organization' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+  return member;
+}
+
+export async function signIn(page: Page, { email, password }: { email: string; password: string }): Promise<void> {
+  await page.goto('/console/sign-in');
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Creates a key with every scope there is and returns its secret. Starts and ends on the page of the keys. */
+export async function createKey(page: Page, name: string): Promise<string> {
+  await page.getByRole('button', { name: 'Create key' }).click();
+  const drawer = page.getByRole('dialog', { name: 'Create key' });
+  await drawer.getByLabel('Name').fill(name);
+  await drawer.getByRole('checkbox', { name: /^All of/ }).first().waitFor();
+  for (const all of await drawer.getByRole('checkbox', { name: /^All of/ }).all()) await all.check();
+  await drawer.getByRole('button', { name: 'Create key' }).click();
+  const secret = await page.getByTestId('secret').textContent();
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('secret')).toBeVisible();
+  await page.getByRole('checkbox', { name: 'I have stored it' }).check();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await expect(page.getByTestId('secret')).toBeHidden();
+  return secret ?? '';
+}
+
+/** Does what the curl line says. Hosts under `.localhost` needn't resolve here: the address is the server's own. */
+export function runCurl(line: string, server: string): Promise<number> {
+  const target = new URL(/'(https?:[^']+)'/.exec(line)?.[1] ?? '');
+  const { hostname, port } = new URL(server);
+  const headers = Object.fromEntries([...line.matchAll(/-H '([^:]+): ([^']+)'/g)].map((match) => [match[1] ?? '', match[2] ?? '']));
+  const body = /-d '([^']*)'/.exec(line)?.[1];
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      { hostname, port, path: target.pathname + target.search, method: /-X (\w+)/.exec(line)?.[1] ?? 'GET', headers: { ...headers, host: target.host, 'content-length': body?.length ?? 0 } },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  // Colours in the middle of a transition are nobody's choice.
+  await page.waitForTimeout(400);
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
+  const found = violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary ?? ''}`) }));
+  expect(found).toEqual([]);
+}

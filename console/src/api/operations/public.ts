@@ -1,0 +1,26 @@
+import { callPublic } from '../client';
+import type { Availability, LoggedIn, Login, Plan, Product, SignUp, SignedUp } from '../types';
+
+export function getProduct(signal?: AbortSignal): Promise<Product> {
+  return callPublic('get', '/v1/product', { signal });
+}
+
+export async function listPlans(signal?: AbortSignal): Promise<Plan[]> {
+  return (await callPublic('get', '/v1/plans', { signal })).items;
+}
+
+export function checkAvailability(slug: string, signal?: AbortSignal): Promise<Availability> {
+  return callPublic('get', '/v1/signup/availability', { query: { slug }, signal });
+}
+
+export function signUp(body: SignUp, idempotencyKey: string): Promise<SignedUp> {
+  return callPublic('post', '/v1/signup', { body: { ...body, client: 'browser' }, idempotencyKey });
+}
+
+export function login(body: Login): Promise<LoggedIn> {
+  return callPublic('post', '/v1/login', { body: { ...body, client: 'browser' } });
+}
+
+export async function logout(): Promise<void> {
+  await callPublic('post', '/v1/logout', {});
+}

@@ -1,0 +1,57 @@
+// Names and freshness of what the console keeps of the server's state. Everything of an organization hangs under
+// ['org', slug], so that one call invalidates it.
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { listApiKeys } from './operations/keys';
+import { getMe, listMyOrganizations, listMySessions } from './operations/me';
+import { listOrganizations } from './operations/operator';
+import { getMyPermissions, getOrganization, getSubscription } from './operations/organization';
+import { checkAvailability, getProduct, listPlans } from './operations/public';
+import { getUsage, listLimits, type UsageRange } from './operations/usage';
+
+const RARELY_CHANGES_MS = 5 * 60_000;
+
+export const productQuery = queryOptions({ queryKey: ['product'], queryFn: ({ signal }) => getProduct(signal), staleTime: RARELY_CHANGES_MS });
+export const plansQuery = queryOptions({ queryKey: ['plans'], queryFn: ({ signal }) => listPlans(signal), staleTime: RARELY_CHANGES_MS });
+
+export function availabilityQuery(slug: string) {
+  return queryOptions({ queryKey: ['availability', slug], queryFn: ({ signal }) => checkAvailability(slug, signal), enabled: slug !== '', retry: false });
+}
+
+export const meQuery = queryOptions({ queryKey: ['me'], queryFn: ({ signal }) => getMe(signal), staleTime: RARELY_CHANGES_MS });
+export const myOrganizationsQuery = queryOptions({
+  queryKey: ['me', 'organizations'],
+  queryFn: ({ signal }) => listMyOrganizations(signal),
+  staleTime: RARELY_CHANGES_MS,
+});
+export const mySessionsQuery = queryOptions({ queryKey: ['me', 'sessions'], queryFn: ({ signal }) => listMySessions(signal) });
+
+export function organizationQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org], queryFn: ({ signal }) => getOrganization(org, signal), staleTime: 60_000 });
+}
+export function apiKeysQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'api-keys'], queryFn: ({ signal }) => listApiKeys(org, signal) });
+}
+export function permissionsQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'permissions'], queryFn: ({ signal }) => getMyPermissions(org, signal), staleTime: 60_000 });
+}
+export function limitsQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'limits'], queryFn: ({ signal }) => listLimits(org, signal) });
+}
+export function usageQuery(org: string, range: UsageRange) {
+  return queryOptions({
+    queryKey: ['org', org, 'usage', range],
+    queryFn: ({ signal }) => getUsage(org, range, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+export function subscriptionQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'subscription'], queryFn: ({ signal }) => getSubscription(org, signal), staleTime: 60_000 });
+}
+
+export function operatorOrganizationsQuery(q: string) {
+  return queryOptions({
+    queryKey: ['operator', 'orgs', q],
+    queryFn: ({ signal }) => listOrganizations(q, signal),
+    placeholderData: keepPreviousData,
+  });
+}

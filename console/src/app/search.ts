@@ -1,0 +1,59 @@
+// What stands after the `?` of an address, checked: people edit addresses, and links grow old.
+
+type Raw = Record<string, unknown>;
+
+function text(value: unknown): string | undefined {
+  // The router reads `?q=42` as a number; it was typed as text.
+  const read = typeof value === 'number' ? String(value) : value;
+  return typeof read === 'string' && read !== '' ? read.slice(0, 200) : undefined;
+}
+
+function oneOf<const T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
+  return allowed.find((each) => each === value);
+}
+
+/** Absent rather than undefined, so that the address stays short. */
+function present<T extends object>(search: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+/** Only an address of this console: a sign-in page that sends people elsewhere is a phisher's tool. */
+export function safeReturn(value: unknown): string | undefined {
+  const path = text(value);
+  return path !== undefined && /^\/(?![/\\])/.test(path) ? path : undefined;
+}
+
+export function signInSearch(raw: Raw): { return_to?: string } {
+  return present({ return_to: safeReturn(raw['return_to']) });
+}
+
+export const KEY_STATUSES = ['active', 'rotating', 'expired', 'revoked'] as const;
+export const KEY_COLUMNS = ['name', 'status', 'environment', 'created', 'used'] as const;
+
+export function keysSearch(raw: Raw) {
+  return present({
+    q: text(raw['q']),
+    status: oneOf(raw['status'], KEY_STATUSES),
+    sort: oneOf(raw['sort'], KEY_COLUMNS),
+    desc: raw['desc'] === true ? true : undefined,
+    create: raw['create'] === true ? true : undefined,
+  });
+}
+
+export const RANGES = ['24h', '7d', '30d'] as const;
+
+export function usageSearch(raw: Raw) {
+  return present({ range: oneOf(raw['range'], RANGES), view: oneOf(raw['view'], ['chart', 'table']) });
+}
+
+export const ORGANIZATION_COLUMNS = ['name', 'slug', 'status', 'plan', 'today', 'created'] as const;
+
+export function operatorSearch(raw: Raw) {
+  return present({ q: text(raw['q']), sort: oneOf(raw['sort'], ORGANIZATION_COLUMNS), desc: raw['desc'] === true ? true : undefined });
+}
+
+/** The organization an address names, to ask for the right token at once when a page is loaded anew. */
+export function organizationIn(pathname: string): string | undefined {
+  const slug = /^\/o\/([^/]+)/.exec(pathname)?.[1];
+  return slug === undefined ? undefined : decodeURIComponent(slug);
+}

@@ -1,0 +1,159 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Button, Drawer, Form, Input, InputNumber, Radio, Select } from 'antd';
+import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useIdempotency } from '../../api/idempotency';
+import { createApiKey } from '../../api/operations/keys';
+import { ProblemError } from '../../api/problem';
+import { apiKeysQuery, limitsQuery, permissionsQuery } from '../../api/queries';
+import type { ApiKeySecret } from '../../api/types';
+import { useI18n } from '../../i18n/i18n';
+import { showOnFields } from '../../problem/form-errors';
+import { ProblemAlert } from '../../problem/ProblemAlert';
+import { Skeleton } from '../../ui/Skeleton';
+import { renamePointer, toRequest, type NewKey } from './new-key';
+import { ScopePicker } from './ScopePicker';
+
+const FIELDS = [['name'], ['environment'], ['scopes'], ['expiry'], ['expires_on'], ['networks'], ['limits', 'requests_per_second'], ['limits', 'burst']] as const;
+
+interface Props {
+  org: string;
+  open: boolean;
+  onClose: () => void;
+  /** What opened it, to give the focus back to. */
+  opener: RefObject<HTMLElement | null>;
+  onCreated: (created: ApiKeySecret) => void;
+}
+
+export function CreateKeyDrawer({ org, open, onClose, opener, onCreated }: Props) {
+  const { t } = useI18n();
+  // The drawer's own way of giving the focus back waits for an animation that Escape may have cut short.
+  useEffect(() => {
+    const element = opener.current;
+    return open ? () => element?.focus() : undefined;
+  }, [open, opener]);
+  return (
+    <Drawer
+      open={open}
+      onClose={onClose}
+      focusable={{ focusTriggerAfterClose: false }}
+      title={t('keys.create')}
+      size={520}
+      destroyOnHidden
+      closable={{ 'aria-label': t('app.close') }}
+      styles={{ wrapper: { maxWidth: '100vw' } }}
+    >
+      <CreateKeyForm org={org} onClose={onClose} onCreated={onCreated} />
+    </Drawer>
+  );
+}
+
+function CreateKeyForm({ org, onClose, onCreated }: Omit<Props, 'open' | 'opener'>) {
+  const { t } = useI18n();
+  const queryClient = useQueryClient();
+  const idempotency = useIdempotency();
+  const [form] = Form.useForm<NewKey>();
+  const expiry = Form.useWatch('expiry', form) as NewKey['expiry'] | undefined;
+  const [leftOver, setLeftOver] = useState<unknown>();
+  const permissions = useQuery(permissionsQuery(org));
+  // One moment for all attempts: "in 30 days" must not make another body of each press of the button.
+  const openedAt = useRef(Date.now());
+
+  const create = useMutation({
+    mutationFn: (values: NewKey) => {
+      const body = toRequest(values, openedAt.current);
+      return createApiKey(org, body, idempotency.keyFor(body));
+    },
+    onMutate: () => setLeftOver(undefined),
+    onSuccess: (created) => {
+      idempotency.done();
+      void queryClient.invalidateQueries({ queryKey: apiKeysQuery(org).queryKey });
+      void queryClient.invalidateQueries({ queryKey: limitsQuery(org).queryKey });
+      onCreated(created);
+    },
+    onError: (error, values) => setLeftOver(showOnFields(withFormNames(error, values.expiry), form, FIELDS)),
+  });
+
+  const required = [{ required: true, whitespace: true, message: t('app.required') }];
+  return (
+    <Form
+      form={form}
+      layout="vertical"
+      requiredMark={false}
+      scrollToFirstError
+      disabled={create.isPending}
+      initialValues={{ environment: 'development', scopes: [], expiry: 'never' } satisfies Partial<NewKey>}
+      onFinish={(values) => create.mutate(values)}
+    >
+      <Form.Item name="name" label={t('keys.name')} rules={required} extra={t('keys.nameHint')}>
+        <Input autoComplete="off" maxLength={100} />
+      </Form.Item>
+      <Form.Item name="environment" label={t('keys.environment')}>
+        <Radio.Group
+          aria-label={t('keys.environment')}
+          options={(['development', 'staging', 'production'] as const).map((value) => ({ value, label: t(`keys.${value}`) }))}
+        />
+      </Form.Item>
+      <Form.Item name="scopes" label={t('keys.scopes')} extra={t('keys.scopesHint')} rules={[{ required: true, type: 'array', min: 1, message: t('keys.scopesRequired') }]}>
+        {permissions.data === undefined ? (
+          permissions.error === null ? (
+            <Skeleton lines={4} label={t('app.loading')} />
+          ) : (
+            <ProblemAlert error={permissions.error} onRetry={() => void permissions.refetch()} />
+          )
+        ) : (
+          <ScopePicker permissions={permissions.data} />
+        )}
+      </Form.Item>
+      <Form.Item name="expiry" label={t('keys.expiry')}>
+        <Select
+          options={[
+            { value: 'never', label: t('keys.expiryNever') },
+            { value: '30', label: t('keys.expiryDays', { days: 30 }) },
+            { value: '90', label: t('keys.expiryDays', { days: 90 }) },
+            { value: '365', label: t('keys.expiryYear') },
+            { value: 'date', label: t('keys.expiryDate') },
+          ]}
+        />
+      </Form.Item>
+      {expiry === 'date' ? (
+        <Form.Item name="expires_on" label={t('keys.expiryPick')} rules={required}>
+          <Input type="date" />
+        </Form.Item>
+      ) : null}
+      <Form.Item name="networks" label={t('keys.networks')} extra={t('keys.networksHint')}>
+        <Input.TextArea autoSize={{ minRows: 2, maxRows: 6 }} spellCheck={false} />
+      </Form.Item>
+      <div className="two">
+        <Form.Item name={['limits', 'requests_per_second']} label={t('keys.rate')} extra={t('keys.rateHint')}>
+          <InputNumber min={1} precision={0} style={{ width: '100%' }} />
+        </Form.Item>
+        <Form.Item name={['limits', 'burst']} label={t('keys.burst')}>
+          <InputNumber min={1} precision={0} style={{ width: '100%' }} />
+        </Form.Item>
+      </div>
+      {leftOver === undefined ? null : (
+        <Form.Item>
+          <ProblemAlert error={leftOver} />
+        </Form.Item>
+      )}
+      <div className="row">
+        <Button type="primary" htmlType="submit" loading={create.isPending}>
+          {t('keys.create')}
+        </Button>
+        <Button onClick={onClose}>{t('app.cancel')}</Button>
+      </div>
+    </Form>
+  );
+}
+
+function withFormNames(error: Error, expiry: NewKey['expiry']): Error {
+  if (!(error instanceof ProblemError)) return error;
+  return new ProblemError({
+    status: error.status,
+    code: error.code,
+    title: error.title,
+    detail: error.detail,
+    ...(error.requestId === undefined ? {} : { request_id: error.requestId }),
+    errors: error.errors.map((each) => ({ ...each, pointer: renamePointer(each.pointer, expiry) })),
+  });
+}

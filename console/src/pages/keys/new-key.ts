@@ -1,0 +1,49 @@
+import type { CreateApiKey, Environment } from '../../api/types';
+
+export type Expiry = 'never' | '30' | '90' | '365' | 'date';
+
+/** The create form's values, as its fields hold them. */
+export interface NewKey {
+  name: string;
+  environment: Environment;
+  scopes: string[];
+  expiry: Expiry;
+  expires_on?: string;
+  networks?: string;
+  limits?: { requests_per_second?: number | null; burst?: number | null };
+}
+
+const DAY_MS = 86_400_000;
+
+function expiresAt({ expiry, expires_on }: NewKey, now: number): string | undefined {
+  if (expiry === 'never') return undefined;
+  if (expiry !== 'date') return new Date(now + Number(expiry) * DAY_MS).toISOString();
+  // To the end of that day where the person is: "until the 3rd" includes the 3rd.
+  return expires_on === undefined ? undefined : new Date(`${expires_on}T23:59:59`).toISOString();
+}
+
+/** What is sent. What was left empty is absent, so that the server's defaults hold. */
+export function toRequest(values: NewKey, now: number): CreateApiKey {
+  const networks = (values.networks ?? '').split(/[\s,]+/).filter((network) => network !== '');
+  const { requests_per_second, burst } = values.limits ?? {};
+  const limits = {
+    ...(typeof requests_per_second === 'number' ? { requests_per_second } : {}),
+    ...(typeof burst === 'number' ? { burst } : {}),
+  };
+  const expires_at = expiresAt(values, now);
+  return {
+    name: values.name.trim(),
+    environment: values.environment,
+    scopes: values.scopes,
+    ...(networks.length > 0 ? { allowed_networks: networks } : {}),
+    ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(expires_at === undefined ? {} : { expires_at }),
+  };
+}
+
+/** The form's name for what the API calls `allowed_networks` and `expires_at`, for errors that point there. */
+export function renamePointer(pointer: string, expiry: Expiry): string {
+  if (pointer.startsWith('/allowed_networks')) return '/networks';
+  if (pointer === '/expires_at') return expiry === 'date' ? '/expires_on' : '/expiry';
+  return pointer;
+}

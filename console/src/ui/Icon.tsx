@@ -1,0 +1,42 @@
+// A few line icons on a 24 grid, drawn here so that no icon set is shipped. Always decorative: the words stand beside.
+const PATHS = {
+  home: 'M4 11.5 12 4l8 7.5M6 10v9h12v-9M10 19v-5h4v5',
+  key: 'M14.5 14.5a5 5 0 1 0-4.2-2.3L4 18.5V21h3v-2h2v-2h2l1.1-1.9M16 8h.01',
+  chart: 'M4 20h16M7 16v-5M12 16V6M17 16v-8',
+  person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4.5 20a7.5 7.5 0 0 1 15 0',
+  building: 'M5 21V5l8-2v18M13 8l6 2v11M3 21h18M8.5 8h1M8.5 12h1M8.5 16h1M16 13h.01M16 17h.01',
+  shield: 'M12 3 5 6v5c0 4.5 3 8.3 7 10 4-1.7 7-5.5 7-10V6l-7-3ZM9 12l2 2 4-4',
+  signOut: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',
+  menu: 'M4 7h16M4 12h16M4 17h16',
+  chevrons: 'm8 10 4-4 4 4M8 14l4 4 4-4',
+  check: 'm5 12.5 4.5 4.5L19 7.5',
+  copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
+  download: 'M12 4v11M7.5 11 12 15.5 16.5 11M5 20h14',
+  plus: 'M12 5v14M5 12h14',
+  more: 'M5 12h.01M12 12h.01M19 12h.01',
+  up: 'm7 14 5-5 5 5',
+  rotate: 'M20 11a8 8 0 0 0-14.5-4L4 8.500M4 4v4.500h4.500M4 13a8 8 0 0 0 14.500 4L20 15.500M20 20v-4.500h-4.500',
+  trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
+  search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM16 16l4 4',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
+  const width = name === 'more' ? 3 : 1.7;
+  return (
+    <svg aria-hidden="true" width={size} height={size} viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth={width} strokeLinecap="round" strokeLinejoin="round" style={{ flex: 'none' }}>
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
+
+export function Mark({ size = 30 }: { size?: number }) {
+  return (
+    <svg aria-hidden="true" width={size} height={size} viewBox="0 0 32 32" style={{ flex: 'none' }}>
+      <rect width="32" height="32" rx="8" fill="var(--accent)" />
+      <path d="M6 21c3 0 3-2 5-2s2 2 5 2 3-2 5-2 2 2 5 2" fill="none" stroke="var(--on-accent)" strokeOpacity=".7" strokeWidth="2.4" strokeLinecap="round" />
+      <path d="M9.5 15.500a6.500 6.500 0 0 1 13 0z" fill="var(--on-accent)" />
+    </svg>
+  );
+}

@@ -1,0 +1,21 @@
+import { useEffect, useRef, useState } from 'react';
+
+/** `value`, once it has stood still for `delayMs`. */
+export function useDebounced<T>(value: T, delayMs = 300): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), delayMs);
+    return () => clearTimeout(timer);
+  }, [value, delayMs]);
+  return settled;
+}
+
+/** Calls `act` once it hasn't been asked to for `delayMs`. */
+export function useDebouncedCallback<A extends unknown[]>(act: (...args: A) => void, delayMs = 300): (...args: A) => void {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (...args) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => act(...args), delayMs);
+  };
+}

@@ -1,0 +1,25 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+const server = process.env['INSULA_URL'] ?? 'http://localhost:7171';
+
+export default defineConfig({
+  base: '/console/',
+  plugins: [react()],
+  server: { proxy: { '/v1': server } },
+  build: {
+    target: 'es2023',
+    // The policy allows no inline script and the browsers we target know modulepreload.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 1000,
+  },
+  test: {
+    environment: 'jsdom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    setupFiles: ['src/test/setup.ts'],
+    restoreMocks: true,
+    testTimeout: 20_000,
+  },
+});
