@@ -3,12 +3,13 @@
 use crate::{blueprint, platform::Platform};
 use axum::extract::{Path, State as Extract};
 use insula_access::{ApplyBlueprint, ListOrganizations, ReadBlueprint, SuspendOrganization};
-use insula_kernel::{Error, ErrorKind, Instant, Page, PageRequest, Quantity, Scale};
+use insula_kernel::{Error, ErrorKind, Instant, OrgId, Page, PageRequest};
 use insula_storage::Store;
 use insula_tenancy::{Organization, Status};
 use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, Query, RequestInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 const TAG: &str = "Operator";
 
@@ -66,7 +67,7 @@ struct OrganizationWithUsage {
     #[serde(flatten)]
     organization: Organization,
     /// Requests since midnight, UTC.
-    usage_today: String,
+    usage_today: i64,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -117,10 +118,15 @@ async fn list_organizations(
     drop(tx);
     platform.settler.flush().await?;
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
-    let today = insula_metering::usage::today(&mut tx, platform.env.now()).await?;
+    let shown: Vec<OrgId> = listed.items.iter().map(|organization| organization.id).collect();
+    let now = platform.env.now();
+    let today = match platform.blueprint.load_full().meters().first() {
+        Some(meter) => insula_metering::usage::today(&mut tx, &shown, &meter.name, now).await?,
+        None => HashMap::new(),
+    };
     Ok(Json(listed.map(|organization| {
-        let used = today.get(&organization.id).copied().unwrap_or(Quantity::ZERO);
-        OrganizationWithUsage { organization, usage_today: used.display(Scale::WHOLE).to_string() }
+        let usage_today = today.get(&organization.id).map_or(0, |used| used.units());
+        OrganizationWithUsage { organization, usage_today }
     })))
 }
 

@@ -21,6 +21,9 @@ use insula_web::{Api, Endpoint, Failure, Idempotent, Json, Method, Query, Reply,
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// How far the ledger may lie behind before the installation counts as not ready.
+const TOLERABLE_LAG: Span = Span::from_mins(5);
+
 /// What the endpoints work with.
 #[derive(Clone)]
 pub(crate) struct State {
@@ -260,7 +263,8 @@ async fn get_readiness(Extract(state): Extract<State>) -> Result<Json<Health>, F
         let mut tx = platform.storage.platform_read(store, &Worker::Start).await?;
         tx.ping().await?;
     }
-    if platform.settler.is_stuck() {
+    let lag = platform.env.now().saturating_since(platform.settler.figures().settled_until);
+    if lag > TOLERABLE_LAG {
         let detail = "Usage waits to be written into the ledger; see the log.";
         let error = Error::new(ErrorKind::Unavailable, "metering.behind", detail).retry_after(Span::from_secs(5));
         return Err(error.into());

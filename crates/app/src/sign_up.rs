@@ -208,7 +208,7 @@ impl SignedUp {
     /// Lets requests know of the organization.
     pub(crate) fn welcome(&self, platform: &Platform) {
         let Organization { id, slug, status, plan, .. } = &self.organization;
-        platform.gate.put_entitlement(*id, subscription::first_entitlement(plan, &platform.blueprint.load()));
+        platform.gate.put_entitlement(*id, |blueprint| subscription::first_entitlement(plan, blueprint));
         platform.identity.put_member(*id, self.user.id, FOUNDER);
         platform.organizations.put(LiveOrganization {
             id: *id,

@@ -98,8 +98,8 @@ async fn absorb(platform: &Platform, organization: &Organization) -> Result<()> 
     for ((_, user), role) in members.into_iter().filter(|((org, _), _)| *org == organization.id) {
         platform.identity.put_member(organization.id, user, &role);
     }
-    let entitlement = subscription::first_entitlement(&organization.plan, &platform.blueprint.load());
-    platform.gate.put_entitlement(organization.id, entitlement);
+    let plan = &organization.plan;
+    platform.gate.put_entitlement(organization.id, |blueprint| subscription::first_entitlement(plan, blueprint));
     platform.organizations.put(LiveOrganization {
         id: organization.id,
         slug: organization.slug.as_str().into(),

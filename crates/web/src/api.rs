@@ -298,33 +298,33 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
     pub fn into_router(self) -> Router<S> {
         self.router
     }
+}
 
-    /// The OpenAPI 3.1 document.
-    #[must_use]
-    pub fn document(&self, title: &str, version: &str) -> Json {
-        let settings = SchemaSettings::draft2020_12().with(|settings| {
-            settings.definitions_path = "/components/schemas".into();
-            settings.meta_schema = None;
-        });
-        let mut generator = settings.into_generator();
-        let mut paths: Map<String, Json> = Map::new();
-        for endpoint in &self.endpoints {
-            let operation = endpoint.describe(&mut generator);
-            let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
-            path[endpoint.method.name()] = operation;
-        }
-        json!({
-            "openapi": "3.1.0",
-            "info": { "title": title, "version": version, "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },
-            "security": [{ "bearer": [] }, { "apiKey": [] }],
-            "paths": paths,
-            "components": {
-                "schemas": generator.take_definitions(true),
-                "securitySchemes": {
-                    "bearer": { "type": "http", "scheme": "bearer", "description": "An access token or an API key." },
-                    "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
-                },
-            },
-        })
+/// The OpenAPI 3.1 document of these endpoints.
+#[must_use]
+pub fn document(endpoints: &[Endpoint], title: &str, version: &str) -> Json {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let mut paths: Map<String, Json> = Map::new();
+    for endpoint in endpoints {
+        let operation = endpoint.describe(&mut generator);
+        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        path[endpoint.method.name()] = operation;
     }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": title, "version": version, "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },
+        "security": [{ "bearer": [] }, { "apiKey": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "description": "An access token or an API key." },
+                "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
+            },
+        },
+    })
 }

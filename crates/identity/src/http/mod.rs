@@ -10,16 +10,18 @@ use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier};
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
-use insula_storage::Storage;
+use insula_storage::{Storage, TenantTx};
 use insula_web::Api;
 use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 pub use cookie::refresh_cookie;
 pub use sign_in::{Client, Membership, mint};
 
-/// When each key of an organization was last used; the ledger knows.
-pub type LastUse =
-    Arc<dyn Fn(OrgId) -> Pin<Box<dyn Future<Output = Result<HashMap<KeyId, Instant>>> + Send>> + Send + Sync>;
+/// An answer that has to be looked up.
+pub type LookedUp<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+/// When each key of an organization was last used, asked of its part of the ledger.
+pub type LastUse = Arc<dyn Fn(TenantTx) -> LookedUp<HashMap<KeyId, Instant>> + Send + Sync>;
 
 /// How many API keys an organization may have; `None` is unlimited.
 pub type KeyBound = Arc<dyn Fn(OrgId) -> Option<i64> + Send + Sync>;
