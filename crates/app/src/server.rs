@@ -101,6 +101,7 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
         organizations: platform.organizations.clone(),
         blueprint: platform.blueprint.clone(),
         hasher: platform.hasher.clone(),
+        refresh_tokens: platform.refresh_tokens.clone(),
         signer: platform.signer.clone(),
         verifier: platform.verifier.clone(),
         pepper: platform.keyring.derive("api-keys"),

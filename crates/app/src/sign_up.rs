@@ -190,7 +190,7 @@ impl Prepared {
         };
         let mut organization = insula_tenancy::create(tx, env, &actor, &self.organization).await?;
         member::create(tx, env, organization.id, user.id, FOUNDER).await?;
-        let session = session::begin(tx, env, user.id, info).await?;
+        let session = session::begin(tx, env, &platform.refresh_tokens, user.id, info).await?;
         tx.done(self.note).await?;
         organization.role = Some(FOUNDER.to_owned());
         Ok(SignedUp { organization, user, session })

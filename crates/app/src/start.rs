@@ -250,6 +250,7 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
     Ok(Platform {
         env,
         storage,
+        refresh_tokens: session::RefreshTokens::new(&keyring),
         keyring,
         blueprint: Arc::new(ArcSwap::from_pointee(compiled)),
         organizations,

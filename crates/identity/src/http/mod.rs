@@ -6,7 +6,7 @@ mod keys;
 mod members;
 mod sign_in;
 
-use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier};
+use crate::{session::RefreshTokens, Live, PasswordHasher, TokenSigner, TokenVerifier};
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
@@ -45,6 +45,8 @@ pub struct State {
     pub signer: TokenSigner,
     /// Knows the public keys.
     pub verifier: TokenVerifier,
+    /// Makes and knows refresh tokens.
+    pub refresh_tokens: RefreshTokens,
     /// The pepper of API keys.
     pub pepper: Keyring,
     /// Whether people reach us by HTTPS alone, so that cookies may say so.
