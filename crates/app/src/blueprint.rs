@@ -21,7 +21,8 @@ pub(crate) async fn apply(
     actor: &Actor,
 ) -> Result<AppliedBlueprint> {
     let mut tx = platform.storage.platform_write(Store::Ledger, proof).await?;
-    let applied = insula_billing::apply_blueprint(&mut tx, &platform.env, source, &compiled, &actor.name).await?;
+    let applied =
+        insula_billing::apply_blueprint(&mut tx, &platform.env, source, &compiled, &actor.name).await?;
     tx.commit().await?;
     if applied.changed {
         let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;

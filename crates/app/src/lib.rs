@@ -29,7 +29,7 @@ pub fn tenant_statements() -> Vec<&'static Statement<Tenant>> {
         insula_web::IDEMPOTENCY_TENANT_STATEMENTS,
         insula_tenancy::TENANT_STATEMENTS,
         insula_identity::TENANT_STATEMENTS,
-        insula_metering::TENANT_STATEMENTS,
+        insula_metering::METERING_TENANT_STATEMENTS,
         insula_billing::TENANT_STATEMENTS,
     ]
     .concat()
@@ -44,7 +44,7 @@ pub fn platform_statements() -> Vec<&'static Statement<Platform>> {
         insula_web::IDEMPOTENCY_STATEMENTS,
         insula_tenancy::PLATFORM_STATEMENTS,
         insula_identity::PLATFORM_STATEMENTS,
-        insula_metering::PLATFORM_STATEMENTS,
+        insula_metering::METERING_STATEMENTS,
         insula_billing::PLATFORM_STATEMENTS,
     ]
     .concat()

@@ -1,8 +1,8 @@
 //! The API as a whole: every slice's endpoints, the document that describes them, the console.
 
 use crate::{console, operator, platform::Platform, public, sign_up::SlugQueue};
-use axum::{Extension, Router, response::IntoResponse as _, routing::get};
-use http::{HeaderValue, header};
+use axum::{Extension, Router, routing::get};
+use http::header;
 use insula_access::{Authorized, ReadLimits};
 use insula_blueprint::LimitIndex;
 use insula_gateway::Gate;
@@ -12,7 +12,7 @@ use insula_metering::http::{Counted, LiveLimit, LiveLimits, Stocks};
 use insula_storage::Store;
 use insula_web::{Api, Idempotency};
 use serde_json::Value as Json;
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 /// Every endpoint, each with the state of its slice.
 struct Endpoints {
@@ -53,8 +53,10 @@ pub fn openapi() -> Json {
 /// Everything that a platform host serves.
 pub(crate) fn router(platform: &Platform) -> Router {
     let identity = identity_state(platform);
+    let document = bytes::Bytes::from(openapi().to_string());
     let all = endpoints();
-    let public = public::State { platform: platform.clone(), identity: identity.clone(), slugs: SlugQueue::default() };
+    let public =
+        public::State { platform: platform.clone(), identity: identity.clone(), slugs: SlugQueue::default() };
     let Platform { storage, env, blueprint, settler, .. } = platform.clone();
     let limits = Arc::new(Standings { platform: platform.clone() });
     let metering = insula_metering::http::State {
@@ -73,23 +75,15 @@ pub(crate) fn router(platform: &Platform) -> Router {
         .merge(all.identity.into_router().with_state(identity))
         .merge(all.metering.into_router().with_state(metering))
         .merge(all.billing.into_router().with_state(billing))
-        .route("/v1/openapi.json", get(document(openapi().to_string())))
+        .route(
+            "/v1/openapi.json",
+            get(move || ready(([(header::CONTENT_TYPE, "application/json")], document))),
+        )
         .route("/", get(console::to_console))
         .route("/console", get(console::to_console))
         .route("/console/", get(console::serve))
         .route("/console/{*path}", get(console::serve))
         .layer(Extension(Arc::new(Idempotency::new(&platform.keyring))))
-}
-
-fn document(text: String) -> impl AsyncFn() -> axum::response::Response + Clone + Send + Sync + 'static {
-    let text: Arc<str> = text.into();
-    move || {
-        let text = text.clone();
-        async move {
-            let json = HeaderValue::from_static("application/json");
-            ([(header::CONTENT_TYPE, json)], text.to_string()).into_response()
-        }
-    }
 }
 
 fn identity_state(platform: &Platform) -> insula_identity::http::State {
@@ -106,7 +100,9 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
         verifier: platform.verifier.clone(),
         pepper: platform.keyring.derive("api-keys"),
         secure_cookies: platform.secure_cookies,
-        last_use: Arc::new(|mut ledger| Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger).await?) })),
+        last_use: Arc::new(|mut ledger| {
+            Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger).await?) })
+        }),
         key_bound: Arc::new(move |org| bound(&gate, org, LimitIndex::API_KEYS)),
     }
 }

@@ -73,7 +73,8 @@ impl Insula {
     ) -> Result<(Self, Option<FirstOperator>), StartError> {
         let bound = Gateway::bind(config.listen).map_err(|error| taken(config.listen, &error))?;
         let lock = lock_folder(&config.data)?;
-        let storage = Storage::open(&config.engine).await.map_err(|error| ("the store doesn't open", error))?;
+        let storage =
+            Storage::open(&config.engine).await.map_err(|error| ("the store doesn't open", error))?;
         let keyring = Keyring::new(config.secret.clone());
         let hasher = PasswordHasher::start(processors(), env.clone());
 
@@ -88,7 +89,8 @@ impl Insula {
         let first = first_operator(&storage, &env, &hasher, config.operator.as_ref()).await?;
         let parts = Parts { storage, env, keyring, hasher, compiled, settler };
         let secure = config.public_url.starts_with("https://");
-        let platform = load(parts, &config.public_url, secure).await.map_err(|error| ("the start failed", error))?;
+        let platform =
+            load(parts, &config.public_url, secure).await.map_err(|error| ("the start failed", error))?;
         restore(&platform).await.map_err(|error| ("what was used can't be read", error))?;
         workers::round(&platform).await.map_err(|error| ("background work failed", error))?;
 
@@ -139,14 +141,17 @@ fn taken(address: SocketAddr, error: &std::io::Error) -> StartError {
 
 /// Makes sure that no other process uses the folder: two would count the same quotas apart.
 fn lock_folder(folder: &Path) -> Result<File, StartError> {
-    let unusable = |error: std::io::Error| StartError(format!("the data folder {} can't be used: {error}", folder.display()));
+    let unusable = |error: std::io::Error| {
+        StartError(format!("the data folder {} can't be used: {error}", folder.display()))
+    };
     std::fs::create_dir_all(folder).map_err(unusable)?;
     let lock = File::create(folder.join("lock")).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            Err(StartError(format!("another Insula runs on the data folder {}: stop it first", folder.display())))
-        }
+        Err(TryLockError::WouldBlock) => Err(StartError(format!(
+            "another Insula runs on the data folder {}: stop it first",
+            folder.display()
+        ))),
         Err(TryLockError::Error(error)) => Err(unusable(error)),
     }
 }
@@ -156,7 +161,11 @@ fn processors() -> usize {
 }
 
 /// Puts a blueprint in force, or finds the one that is.
-async fn in_force(storage: &Storage, env: &Env, given: Option<(Compiled, String)>) -> Result<Compiled, StartError> {
+async fn in_force(
+    storage: &Storage,
+    env: &Env,
+    given: Option<(Compiled, String)>,
+) -> Result<Compiled, StartError> {
     let failed = |error: Error| StartError(format!("the blueprint can't be put in force: {error}"));
     let store = |error: insula_storage::StoreError| failed(error.into());
     let mut tx = storage.platform_write(Store::Ledger, &Worker::Start).await.map_err(store)?;
@@ -167,7 +176,8 @@ async fn in_force(storage: &Storage, env: &Env, given: Option<(Compiled, String)
         return Ok(compiled);
     }
     let kept = insula_billing::current_blueprint(&mut tx).await.map_err(failed)?;
-    let kept = kept.ok_or_else(|| StartError("no blueprint is in force: name one in the configuration".to_owned()))?;
+    let kept =
+        kept.ok_or_else(|| StartError("no blueprint is in force: name one in the configuration".to_owned()))?;
     let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &kept.source);
     checked.map(insula_blueprint::Blueprint::compile).map_err(|mistakes| {
         StartError(format!("this release doesn't understand the blueprint in force:\n\n{mistakes}"))
@@ -189,7 +199,8 @@ async fn first_operator(
         drop(tx);
         let wrong = |field| Error::invalid(vec![field]);
         let email = Email::check(&wanted.email, "/operator/email").map_err(wrong)?;
-        let password = Password::check(wanted.password.clone(), "/operator/password", &wanted.email).map_err(wrong)?;
+        let password =
+            Password::check(wanted.password.clone(), "/operator/password", &wanted.email).map_err(wrong)?;
         let password_hash = hasher.hash(password).await?;
         let new = NewUser { email, display_name: "Operator".to_owned(), password_hash, is_operator: true };
         let mut tx = storage.platform_write(Store::Directory, &Worker::Start).await?;
@@ -197,7 +208,8 @@ async fn first_operator(
         tx.commit().await?;
         Ok::<_, Error>(true)
     };
-    let added = add.await.map_err(|error| StartError(format!("the operator can't be added: {}", error.detail())))?;
+    let added =
+        add.await.map_err(|error| StartError(format!("the operator can't be added: {}", error.detail())))?;
     Ok(added.then(|| wanted.clone()))
 }
 

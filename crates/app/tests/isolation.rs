@@ -16,7 +16,9 @@ fn operations() -> Vec<(String, String, Json)> {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let body = match operation["operationId"].as_str().unwrap() {
-                "createApiKey" => json!({ "name": "X", "environment": "development", "scopes": ["things:read"] }),
+                "createApiKey" => {
+                    json!({ "name": "X", "environment": "development", "scopes": ["things:read"] })
+                }
                 "rotateApiKey" => json!({ "overlap_seconds": 0 }),
                 "updateOrganization" => json!({ "name": "Taken over" }),
                 "suspendOrganization" | "reactivateOrganization" => json!({ "reason": "X" }),
@@ -127,10 +129,12 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
     for store in insula_storage::Store::ALL {
         for (table, column) in insula_storage::tenant_tables(store) {
             let name = format!("{}.{table}", store.name());
-            for (tenant, own) in [(None, false), (Some(nobody.clone()), false), (Some(uuid(&acme.id)), true)] {
+            for (tenant, own) in [(None, false), (Some(nobody.clone()), false), (Some(uuid(&acme.id)), true)]
+            {
                 let set = tenant.as_ref().map(|tenant| format!("SET insula.tenant = '{tenant}'"));
                 run(&mut raw, set.as_deref().unwrap_or("RESET insula.tenant")).await;
-                let rows = if own { format!("WHERE {column} <> '{}'", uuid(&acme.id)) } else { String::new() };
+                let rows =
+                    if own { format!("WHERE {column} <> '{}'", uuid(&acme.id)) } else { String::new() };
                 let foreign = count(&mut raw, &format!("SELECT count(*) FROM {name} {rows}")).await;
                 assert_eq!(foreign, 0, "{name} shows rows of others to {tenant:?}");
                 if own && count(&mut raw, &format!("SELECT count(*) FROM {name}")).await > 0 {
@@ -139,14 +143,27 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
             }
         }
     }
-    for expected in ["directory.organization", "directory.membership", "directory.api_key", "directory.audit", "directory.outbox", "ledger.subscription", "ledger.usage_event", "ledger.usage_rollup", "tenant.tenant_store"] {
+    for expected in [
+        "directory.organization",
+        "directory.membership",
+        "directory.api_key",
+        "directory.audit",
+        "directory.outbox",
+        "ledger.subscription",
+        "ledger.usage_event",
+        "ledger.usage_rollup",
+        "tenant.tenant_store",
+    ] {
         assert!(with_rows.contains(expected), "{expected} was empty: nothing was shown");
     }
     // The people of others are as invisible, and the platform's own tables are closed altogether.
     run(&mut raw, &format!("SET insula.tenant = '{}'", uuid(&acme.id))).await;
     assert_eq!(count(&mut raw, "SELECT count(id) FROM directory.user_account").await, 1);
-    for closed in ["directory.session", "directory.signing_key", "directory.platform_audit", "ledger.blueprint_version"] {
-        let refused = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT 1 FROM {closed}"))).fetch_all(&mut raw).await;
+    for closed in
+        ["directory.session", "directory.signing_key", "directory.platform_audit", "ledger.blueprint_version"]
+    {
+        let refused =
+            sqlx::query(sqlx::AssertSqlSafe(format!("SELECT 1 FROM {closed}"))).fetch_all(&mut raw).await;
         assert!(refused.unwrap_err().to_string().contains("permission denied"), "{closed}");
     }
     let hashes = sqlx::query("SELECT password_hash FROM directory.user_account").fetch_all(&mut raw).await;

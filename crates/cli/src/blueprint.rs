@@ -63,7 +63,8 @@ fn apply(path: &Path, target: &Target, output: &Output) -> Outcome {
     if let Err(mistakes) = insula_blueprint::load(&file) {
         return Err(found(&mistakes));
     }
-    let source = std::fs::read_to_string(&file).map_err(|error| format!("{} can't be read: {error}", file.display()))?;
+    let source = std::fs::read_to_string(&file)
+        .map_err(|error| format!("{} can't be read: {error}", file.display()))?;
     let client = Client::connect(target, As::Operator, None)?;
     let reply = client.post("/v1/operator/blueprint", &json!({ "source": source }))?;
     let version = &reply["version"];

@@ -56,7 +56,9 @@ impl Client {
         let known = Development::read(&target.data);
         let url = target.url.clone().or_else(|| known.as_ref().and_then(|known| known.url.clone()));
         let url = url.ok_or_else(|| {
-            Failed::new("which installation? Say --url, or run this beside the data folder of `insula up` (--data)")
+            Failed::new(
+                "which installation? Say --url, or run this beside the data folder of `insula up` (--data)",
+            )
         })?;
         let mut client = Self::anonymous(&url);
         if let Some(token) = &target.token {
@@ -68,13 +70,19 @@ impl Client {
             (None, None) => known.and_then(|known| known.person(fallback)),
             _ => return Err(Failed::new("--email and --password go together")),
         };
-        let (email, password) = person.ok_or_else(|| Failed::new("as whom? Say --token, or --email and --password"))?;
+        let (email, password) =
+            person.ok_or_else(|| Failed::new("as whom? Say --token, or --email and --password"))?;
         client.sign_in(&email, &password, organization)?;
         Ok(client)
     }
 
     /// Signs in, and goes on as that person.
-    pub(crate) fn sign_in(&mut self, email: &str, password: &str, organization: Option<&str>) -> Result<Json, Failed> {
+    pub(crate) fn sign_in(
+        &mut self,
+        email: &str,
+        password: &str,
+        organization: Option<&str>,
+    ) -> Result<Json, Failed> {
         let mut body = json!({ "email": email, "password": password, "client": "native" });
         if let Some(organization) = organization {
             body["organization"] = json!(organization);
@@ -117,16 +125,23 @@ impl Client {
     }
 
     fn read(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Json, Failed> {
-        let mut reply = reply.map_err(|error| Failed::new(format!("{} can't be reached: {error}", self.url)))?;
+        let mut reply =
+            reply.map_err(|error| Failed::new(format!("{} can't be reached: {error}", self.url)))?;
         let status = reply.status();
-        let text = reply.body_mut().read_to_string().map_err(|error| Failed::new(format!("the reply was cut off: {error}")))?;
-        let body: Json = if text.is_empty() { Json::Null } else { serde_json::from_str(&text).unwrap_or(json!(text)) };
+        let text = reply
+            .body_mut()
+            .read_to_string()
+            .map_err(|error| Failed::new(format!("the reply was cut off: {error}")))?;
+        let body: Json =
+            if text.is_empty() { Json::Null } else { serde_json::from_str(&text).unwrap_or(json!(text)) };
         if status.is_success() {
             return Ok(body);
         }
-        let mut message = body["detail"].as_str().map_or_else(|| format!("the answer was {status}"), str::to_owned);
+        let mut message =
+            body["detail"].as_str().map_or_else(|| format!("the answer was {status}"), str::to_owned);
         for field in body["errors"].as_array().into_iter().flatten() {
-            let (pointer, detail) = (field["pointer"].as_str().unwrap_or("?"), field["detail"].as_str().unwrap_or("?"));
+            let (pointer, detail) =
+                (field["pointer"].as_str().unwrap_or("?"), field["detail"].as_str().unwrap_or("?"));
             if detail != message {
                 message.push_str(&format!("\n  {pointer}: {detail}"));
             }

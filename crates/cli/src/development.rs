@@ -52,7 +52,9 @@ impl Development {
 
     pub(crate) fn person(&self, who: As) -> Option<(String, String)> {
         match who {
-            As::Operator => self.operator.as_ref().map(|person| (person.email.clone(), person.password.clone())),
+            As::Operator => {
+                self.operator.as_ref().map(|person| (person.email.clone(), person.password.clone()))
+            }
             As::Demo => self.demo.as_ref().map(|demo| (demo.email.clone(), demo.password.clone())),
         }
     }

@@ -97,7 +97,9 @@ fn look_at_config(path: &Path, findings: &mut Vec<Finding>) -> Outcome {
 
 fn writable(folder: &Path) -> Result<(), String> {
     let probe = folder.join(".doctor");
-    let wrote = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&probe, "")).and_then(|()| std::fs::remove_file(&probe));
+    let wrote = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&probe, ""))
+        .and_then(|()| std::fs::remove_file(&probe));
     wrote.map_err(|error| format!("{}: {error}", folder.display()))
 }
 

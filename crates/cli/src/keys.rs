@@ -81,7 +81,8 @@ pub(crate) fn run(arguments: &KeyArguments, output: &Output) -> Outcome {
         }
         KeyCommand::Revoke { id } => {
             client.delete(&format!("{base}/{id}"))?;
-            output.result(&format!("{id} is revoked: its next request is refused."), &json!({ "revoked": id }));
+            output
+                .result(&format!("{id} is revoked: its next request is refused."), &json!({ "revoked": id }));
         }
         KeyCommand::List => {
             let page = client.get(&format!("{base}?limit=200"))?;
@@ -103,7 +104,9 @@ fn listed(page: &Json) -> String {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|key| ["id", "name", "environment", "status", "last_used_at"].map(|column| text(&key[column])).to_vec())
+        .map(|key| {
+            ["id", "name", "environment", "status", "last_used_at"].map(|column| text(&key[column])).to_vec()
+        })
         .collect();
     table(&["ID", "NAME", "ENVIRONMENT", "STATUS", "LAST USED"], &rows)
 }

@@ -54,10 +54,14 @@ pub(crate) async fn start(
 /// Reads and checks a blueprint, with its text.
 pub(crate) fn read_blueprint(path: &Path) -> Result<Source, Failed> {
     let checked = insula_blueprint::load(path).map_err(|mistakes| {
-        Failed::mistakes(format!("the blueprint has mistakes\n\n{mistakes}"), json!({ "diagnostics": mistakes }))
+        Failed::mistakes(
+            format!("the blueprint has mistakes\n\n{mistakes}"),
+            json!({ "diagnostics": mistakes }),
+        )
     })?;
     let file = if path.is_dir() { path.join(insula_blueprint::FILE_NAME) } else { path.to_owned() };
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("{} can't be read: {error}", file.display()))?;
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| format!("{} can't be read: {error}", file.display()))?;
     Ok(Source { compiled: checked.compile(), text })
 }
 

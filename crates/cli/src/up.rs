@@ -100,7 +100,9 @@ fn config(arguments: &UpArguments, known: &mut Development) -> Result<Config, Fa
         .to_socket_addrs()
         .ok()
         .and_then(|addresses| addresses.into_iter().min_by_key(SocketAddr::is_ipv6))
-        .ok_or_else(|| Failed::new(format!("--listen {}: not an address such as localhost:7070", arguments.listen)))?;
+        .ok_or_else(|| {
+            Failed::new(format!("--listen {}: not an address such as localhost:7070", arguments.listen))
+        })?;
     let secret = arguments.data.join("secret.key");
     if !secret.exists() {
         write_private(&secret, &random_text(32, true))?;
@@ -154,7 +156,11 @@ fn demo(url: &str, blueprint: &Compiled, known: &mut Development) -> Result<(), 
         Err(failed) => return Err(failed),
     }
     client.sign_in(&demo.email, &demo.password, Some(&demo.org))?;
-    if demo.api_key.as_ref().is_some_and(|key| Client::anonymous(url).with_token(key).get("/v1/orgs/demo/limits").is_ok()) {
+    if demo
+        .api_key
+        .as_ref()
+        .is_some_and(|key| Client::anonymous(url).with_token(key).get("/v1/orgs/demo/limits").is_ok())
+    {
         return Ok(());
     }
     let own: Vec<&str> = blueprint
@@ -209,4 +215,3 @@ fn announce(known: &Development, url: &str, blueprint: &Compiled, begun: Instant
     });
     output.result(&text, &document);
 }
-

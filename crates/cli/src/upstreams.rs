@@ -20,12 +20,20 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts every service that the blueprint says how to start, and waits until each listens.
-    pub(crate) async fn start(blueprint: &Compiled, folder: &Path, url: &str, output: &Output) -> Result<Self, String> {
+    pub(crate) async fn start(
+        blueprint: &Compiled,
+        folder: &Path,
+        url: &str,
+        output: &Output,
+    ) -> Result<Self, String> {
         let mut services = Self { running: Vec::new() };
         for upstream in blueprint.upstreams().iter().filter(|upstream| !upstream.run.is_empty()) {
             let Some(target) = upstream.targets.first().map(ToString::to_string) else { continue };
             if listens(&target).await {
-                output.progress(&format!("{}: something listens at {target} already; it is used as it is.", upstream.name));
+                output.progress(&format!(
+                    "{}: something listens at {target} already; it is used as it is.",
+                    upstream.name
+                ));
                 continue;
             }
             output.progress(&format!("{}: starting `{}` …", upstream.name, upstream.run.join(" ")));
@@ -51,7 +59,8 @@ impl Services {
                 sleep(LOOK_EVERY).await;
             }
         };
-        let late = || Err(format!("the service `{name}` doesn't listen at {target} after {} s", PATIENCE.as_secs()));
+        let late =
+            || Err(format!("the service `{name}` doesn't listen at {target} after {} s", PATIENCE.as_secs()));
         timeout(PATIENCE, waiting).await.unwrap_or_else(|_| late())
     }
 
@@ -88,7 +97,11 @@ impl Services {
 /// Asks a service's whole process group to end: a service may be started by a build tool.
 async fn stop_group(child: &Child) {
     if let Some(id) = child.id() {
-        let _ = Command::new("kill").args(["-TERM", "--", &format!("-{id}")]).stderr(Stdio::null()).status().await;
+        let _ = Command::new("kill")
+            .args(["-TERM", "--", &format!("-{id}")])
+            .stderr(Stdio::null())
+            .status()
+            .await;
     }
 }
 
@@ -104,7 +117,9 @@ fn spawn(upstream: &Upstream, folder: &Path, url: &str, target: &str) -> Result<
         .stdout(Stdio::null())
         .process_group(0)
         .kill_on_drop(true);
-    command.spawn().map_err(|error| format!("the service `{}` can't be started: {program}: {error}", upstream.name))
+    command
+        .spawn()
+        .map_err(|error| format!("the service `{}` can't be started: {program}: {error}", upstream.name))
 }
 
 async fn listens(target: &str) -> bool {

@@ -26,7 +26,8 @@ pub(crate) struct UsageArguments {
 pub(crate) fn run(arguments: &UsageArguments, output: &Output) -> Outcome {
     let client = Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?;
     let limits = client.get(&format!("/v1/orgs/{}/limits", arguments.org))?;
-    let path = format!("/v1/orgs/{}/usage?meter={}&window={}", arguments.org, arguments.meter, arguments.window);
+    let path =
+        format!("/v1/orgs/{}/usage?meter={}&window={}", arguments.org, arguments.meter, arguments.window);
     let usage = client.get(&path)?;
     let text = format!("{}\n\n{}", limit_rows(&limits), usage_rows(&usage));
     output.result(&text, &json!({ "limits": limits, "usage": usage }));
@@ -48,7 +49,13 @@ fn limit_rows(limits: &Json) -> String {
         .flatten()
         .map(|limit| {
             let bound = if limit["limit"].is_null() { "unlimited".to_owned() } else { text(&limit["limit"]) };
-            vec![text(&limit["key"]), text(&limit["used"]), bound, text(&limit["remaining"]), text(&limit["resets_at"])]
+            vec![
+                text(&limit["key"]),
+                text(&limit["used"]),
+                bound,
+                text(&limit["remaining"]),
+                text(&limit["resets_at"]),
+            ]
         })
         .collect();
     table(&["LIMIT", "USED", "ALLOWED", "REMAINING", "RESETS AT"], &rows)

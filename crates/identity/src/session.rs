@@ -171,7 +171,8 @@ pub async fn refresh(
     let opened = |refresh_token| Refreshed::Opened(Opened { session, user: family.user, refresh_token });
     if family.token_hash == presented {
         let next = tokens.fresh(env, session);
-        tx.execute(&ROTATE_SESSION, args![session, &hash(&next)[..], &presented[..], now + GRACE, now]).await?;
+        tx.execute(&ROTATE_SESSION, args![session, &hash(&next)[..], &presented[..], now + GRACE, now])
+            .await?;
         return Ok(opened(Some(next)));
     }
     let predecessor = family.previous_hash.as_deref() == Some(&presented[..]);

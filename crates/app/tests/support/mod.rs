@@ -1,11 +1,13 @@
 //! A whole installation in a test: real sockets, a real store, a real upstream; used through its public face alone.
 
-#![expect(dead_code, reason = "each test file uses its own part of this")]
+#![expect(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, client::conn::http1 as client, server::conn::http1 as server, service::service_fn};
+use hyper::{
+    body::Incoming, client::conn::http1 as client, server::conn::http1 as server, service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use insula_app::{Config, FirstOperator, Insula};
 use insula_kernel::{Env, Secret};
@@ -94,7 +96,13 @@ impl World {
     }
 
     /// A request, and its whole reply.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Reply {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+    ) -> Reply {
         let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request = request.header("host", self.address.to_string());
@@ -154,10 +162,15 @@ impl World {
     /// What an organization has used of its daily quota, and what the usage of the day says.
     pub async fn used(&self, organization: &Organization) -> (i64, i64) {
         let limits = self.get(&organization.path("/limits"), &organization.token).await.expect(200);
-        let quota = limits["items"].as_array().unwrap().iter().find(|limit| limit["key"] == "requests_per_day");
-        let usage = self.get(&organization.path("/usage?meter=requests&window=day"), &organization.token).await.expect(200);
+        let quota =
+            limits["items"].as_array().unwrap().iter().find(|limit| limit["key"] == "requests_per_day");
+        let usage = self
+            .get(&organization.path("/usage?meter=requests&window=day"), &organization.token)
+            .await
+            .expect(200);
         let buckets = usage["buckets"].as_array().unwrap();
-        let sum = buckets.iter().map(|bucket| bucket["value"].as_str().unwrap().parse::<i64>().unwrap()).sum();
+        let sum =
+            buckets.iter().map(|bucket| bucket["value"].as_str().unwrap().parse::<i64>().unwrap()).sum();
         (quota.unwrap()["used"].as_i64().unwrap(), sum)
     }
 
@@ -184,11 +197,16 @@ async fn start(store: &TestStore, blueprint: &str) -> Insula {
         data: store.folder().join("data"),
         engine: store.engine(),
         secret: Secret::new([7; 32]),
-        operator: Some(FirstOperator { email: OPERATOR.to_owned(), password: Secret::new(PASSWORD.to_owned()) }),
+        operator: Some(FirstOperator {
+            email: OPERATOR.to_owned(),
+            password: Secret::new(PASSWORD.to_owned()),
+        }),
         cores: Some(2),
         drain_seconds: 5,
     };
-    let compiled = insula_blueprint::check("blueprint.toml", blueprint).unwrap_or_else(|error| panic!("{error}")).compile();
+    let compiled = insula_blueprint::check("blueprint.toml", blueprint)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .compile();
     Insula::start(config, Some((compiled, blueprint.to_owned())), Env::system()).await.unwrap().0
 }
 
@@ -265,13 +283,15 @@ async fn upstream() -> SocketAddr {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let told = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let told =
+        |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = json!({
         "org": told("x-org-id"),
         "identity": told("insula-identity"),
         "authorization": told("authorization"),
         "api_key": told("x-api-key"),
     });
-    body["received"] = json!(request.into_body().collect().await.map(|whole| whole.to_bytes().len()).unwrap_or(0));
+    body["received"] =
+        json!(request.into_body().collect().await.map(|whole| whole.to_bytes().len()).unwrap_or(0));
     Ok(Response::new(Full::new(Bytes::from(body.to_string()))))
 }

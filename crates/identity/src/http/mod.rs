@@ -6,7 +6,7 @@ mod keys;
 mod members;
 mod sign_in;
 
-use crate::{session::RefreshTokens, Live, PasswordHasher, TokenSigner, TokenVerifier};
+use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
