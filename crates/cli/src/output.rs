@@ -40,10 +40,6 @@ impl Output {
         Self { json }
     }
 
-    pub(crate) const fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// The result: `text` for people, `document` for programs, on one line.
     pub(crate) fn result(&self, text: &str, document: &Json) {
         if self.json { self.plain(&document.to_string()) } else { self.plain(text) }

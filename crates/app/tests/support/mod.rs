@@ -291,7 +291,6 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         "authorization": told("authorization"),
         "api_key": told("x-api-key"),
     });
-    body["received"] =
-        json!(request.into_body().collect().await.map(|whole| whole.to_bytes().len()).unwrap_or(0));
+    body["received"] = json!(request.into_body().collect().await.map_or(0, |whole| whole.to_bytes().len()));
     Ok(Response::new(Full::new(Bytes::from(body.to_string()))))
 }
