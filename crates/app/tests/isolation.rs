@@ -42,7 +42,7 @@ on_both_engines! {
         for (method, path, body) in operations().into_iter().filter(|(_, path, _)| path.starts_with("/v1/orgs/{org}")) {
             tried += 1;
             for name in [&acme.id, &acme.slug] {
-                let path = path.replace("{org}", name).replace("{key}", &acme_key);
+                let path = path.replace("{org}", name).replace("{id}", &acme_key);
                 let path = if path.ends_with("/usage") { format!("{path}?meter=requests") } else { path };
                 world.api(&method, &path, "", &body).await.problem(401, "access.unauthenticated");
                 for stranger in [&other.token, &other_secret, &world.operator().await] {
@@ -50,8 +50,8 @@ on_both_engines! {
                 }
             }
             // Its own organization in the path, another's key beside it.
-            if path.contains("{key}") {
-                let path = path.replace("{org}", &other.slug).replace("{key}", &acme_key);
+            if path.contains("{id}") {
+                let path = path.replace("{org}", &other.slug).replace("{id}", &acme_key);
                 world.api(&method, &path, &other.token, &body).await.problem(404, "not_found");
             }
         }

@@ -52,7 +52,7 @@ pub(super) fn api() -> Api<State> {
             create_api_key,
         )
         .with(
-            Endpoint::new(Method::Get, "/v1/orgs/{org}/api-keys/{key}", "getApiKey", TAG, "An API key")
+            Endpoint::new(Method::Get, "/v1/orgs/{org}/api-keys/{id}", "getApiKey", TAG, "An API key")
                 .allows::<ListKeys>()
                 .replies::<ApiKey>(200),
             get_api_key,
@@ -60,7 +60,7 @@ pub(super) fn api() -> Api<State> {
         .with(
             Endpoint::new(
                 Method::Post,
-                "/v1/orgs/{org}/api-keys/{key}/rotate",
+                "/v1/orgs/{org}/api-keys/{id}/rotate",
                 "rotateApiKey",
                 TAG,
                 "Put a fresh key in the place of one",
@@ -74,7 +74,7 @@ pub(super) fn api() -> Api<State> {
         .with(
             Endpoint::new(
                 Method::Delete,
-                "/v1/orgs/{org}/api-keys/{key}",
+                "/v1/orgs/{org}/api-keys/{id}",
                 "revokeApiKey",
                 TAG,
                 "Revoke an API key, at once and for good",
