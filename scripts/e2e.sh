@@ -48,7 +48,7 @@ field() {
 }
 
 copy_blueprint() {
-  local run="[\"env\", \"INSULA_LISTEN=127.0.0.1:$port\", \"$service\"]"
+  local run="[\"$service\"]"
   cp -r blueprints/hello "$work/blueprint"
   sed -i -e "s|^targets = .*|targets = [\"http://127.0.0.1:$port\"]|" -e "s|^run = .*|run = $run|" \
     "$work/blueprint/blueprint.toml"

@@ -5,8 +5,15 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 root=$PWD
 
-# Where cargo puts what it builds.
+# Where cargo puts what it builds. Absolute, since services of a blueprint are started elsewhere, some of them by cargo.
 target=${CARGO_TARGET_DIR:-$root/target}
+case $target in
+  /*) ;;
+  *)
+    target=$root/$target
+    export CARGO_TARGET_DIR=$target
+    ;;
+esac
 
 # A lock file that doesn't fit is a mistake where nobody edits dependencies.
 locked=()
