@@ -1,0 +1,46 @@
+# The commands of this project. `make up` and `make test` are all that one has to know; what they do stands in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help up test setup console openapi bench-gateway lint fmt clean
+
+# What `make up` runs, and with which options of `insula up`.
+BLUEPRINT ?= blueprints/hello
+OPTIONS ?= --demo
+# Steps of `make test`; all if none is named.
+STEPS ?=
+# Options of benches/gateway/run.py.
+BENCH ?=
+
+help: ## these lines
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+up: ## build everything and run a product with demo data (BLUEPRINT=…, OPTIONS=…)
+	@scripts/up.sh $(BLUEPRINT) $(OPTIONS)
+
+test: ## check everything that must hold before a change goes in (STEPS="clippy e2e" for some of it)
+	@scripts/test.sh $(STEPS)
+
+setup: ## install the tools that are missing
+	@scripts/setup.sh test
+
+console: ## build the console, if its sources changed
+	@scripts/setup.sh up
+	@scripts/console.sh
+
+openapi: ## write the OpenAPI document and the console's types anew
+	@scripts/openapi.sh
+
+bench-gateway: ## compare the gateway with nginx and haproxy (BENCH="--workers 2 --connections 64")
+	@scripts/bench-gateway.sh $(BENCH)
+
+lint: ## the static checks of `make test` alone
+	@scripts/test.sh format console clippy docs
+	@npm --prefix console run --silent typecheck
+	@npm --prefix console run --silent lint
+
+fmt: ## put the code into the one format
+	@cargo fmt --all
+
+clean: ## remove what was built; data of `make up` (insula-data) stays
+	@cargo clean
+	@rm -rf console/dist console/node_modules console/test-results

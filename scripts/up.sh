@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# From a fresh checkout to a running product: tools, console, build, then `insula up`, which stays in the foreground.
+#
+#   scripts/up.sh [BLUEPRINT] [OPTIONS OF insula up…]     blueprints/hello and --demo where nothing is said
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+blueprint=${1:-blueprints/hello}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- --demo
+[ -f "$blueprint/blueprint.toml" ] || fail "there is no blueprint in $blueprint (a directory with blueprint.toml)"
+
+scripts/setup.sh up
+scripts/console.sh
+
+# The blueprint's own service is built in the same go, so that starting it needs no second build.
+built=(-p insula-cli)
+if [ -f "$blueprint/service/Cargo.toml" ]; then
+  built+=(-p "$(sed -n 's/^name = "\(.*\)"$/\1/p' "$blueprint/service/Cargo.toml" | head -n 1)")
+fi
+[ -x "$target/release/insula" ] || say "building Insula; the first time this takes some minutes"
+cargo build --release "${locked[@]}" "${built[@]}"
+
+say "prepared in $(lasted "$SECONDS")"
+exec "$target/release/insula" up "$blueprint" "$@"
