@@ -7,6 +7,7 @@
 //!   the ledger, as it costs nothing.
 //! - A roll-up is the sum of the events of its window. Both are written in one transaction.
 
+pub mod http;
 pub mod log;
 mod settle;
 mod store;
