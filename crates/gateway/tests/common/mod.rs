@@ -28,8 +28,19 @@ use std::{
 };
 use upstream::Upstream;
 
-/// A blueprint whose routes lead to the test's upstream, with more resources, and `more` at its end.
-pub(crate) fn blueprint(app: SocketAddr, resources: &str, more: &str) -> Compiled {
+/// A blueprint whose routes lead to the test's upstream; another version of it has one more resource and one more limit,
+/// first in the alphabet, which give the others other numbers.
+pub(crate) fn blueprint(app: SocketAddr, another: bool) -> Compiled {
+    let [resource, limit, bound, route] = if another {
+        [
+            "aaa = [\"read\"]",
+            "[limits.a_limit]\nmeter = \"heavy\"\nwindow = \"day\"",
+            "a_limit = 7, ",
+            "[[routes]]\nmatch = \"GET /fresh\"\nupstream = \"app\"\npermission = \"aaa:read\"",
+        ]
+    } else {
+        [""; 4]
+    };
     let down = closed_port();
     let text = format!(
         r#"[product]
@@ -37,13 +48,14 @@ name = "Test"
 headline_limit = "per_day"
 [resources]
 things = ["read", "write"]
-{resources}
+{resource}
 [meters.requests]
 event = "request"
 aggregate = "count"
 [meters.heavy]
 event = "request"
 aggregate = "count"
+{limit}
 [limits.per_day]
 meter = "requests"
 window = "day"
@@ -55,7 +67,7 @@ kind = "rate"
 window = "second"
 [plans.one]
 price = {{ USD = {{ month = "0" }} }}
-limits = {{ per_day = 100, heavy_per_hour = 4, per_second = 50 }}
+limits = {{ {bound}per_day = 100, heavy_per_hour = 4, per_second = 50 }}
 [upstreams.app]
 targets = ["http://{app}"]
 timeouts = {{ connect = "2s", response = "500ms", idle = "500ms" }}
@@ -70,11 +82,13 @@ timeouts = {{ connect = "1s" }}
 match = "GET /seen/{{*rest}}"
 upstream = "app"
 permission = "things:read"
+meter = {{ requests = 1 }}
 [[routes]]
 match = "POST /write"
 upstream = "app"
 permission = "things:write"
 max_body = "1KB"
+meter = {{ requests = 1 }}
 [[routes]]
 match = "POST /free"
 upstream = "app"
@@ -85,6 +99,7 @@ match = "* /echo"
 upstream = "app"
 max_body = "64KB"
 timeout = "20s"
+meter = {{ requests = 1 }}
 [[routes]]
 match = "GET /heavy"
 upstream = "app"
@@ -92,17 +107,22 @@ meter = {{ requests = 1, heavy = 3 }}
 [[routes]]
 match = "GET /act/{{what}}"
 upstream = "app"
+meter = {{ requests = 1 }}
 [[routes]]
 match = "GET /api/seen"
 upstream = "app"
 strip_prefix = "/api"
+meter = {{ requests = 1 }}
 [[routes]]
 match = "GET /hang"
 upstream = "narrow"
+meter = {{ requests = 1 }}
 [[routes]]
 match = "GET /down"
 upstream = "down"
-{more}"#
+meter = {{ requests = 1 }}
+{route}
+"#
     );
     check("blueprint.toml", &text).unwrap_or_else(|found| panic!("{found}")).compile()
 }
@@ -181,7 +201,7 @@ impl World {
         let upstream = Upstream::start().await;
         let clock = Arc::new(ManualClock::at(Instant::from_secs(1_700_000_000)));
         let env = Env { clock: clock.clone(), rng: Arc::new(SeededRng::new(3)) };
-        let compiled = blueprint(upstream.address, "", "");
+        let compiled = blueprint(upstream.address, false);
         let (acme, other) = (OrgId::generate(&env), OrgId::generate(&env));
         let organization = |id, slug: &str| LiveOrganization {
             id,
