@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Setup, World, within};
+use insula_gateway::Settings;
 use insula_kernel::Span;
 use insula_metering::log::Outcome;
 use serde_json::Value;
@@ -342,4 +343,56 @@ async fn what_is_under_way_is_finished_before_the_end() {
     assert!(tokio::net::TcpStream::connect(world.address).await.is_err());
     assert_eq!(world.told().len(), 2);
     assert_eq!(world.upstream.seen.requests.load(SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_down_is_passed_over() {
+    let world = World::new().await;
+    let key = world.key();
+    for _ in 0..6 {
+        let reply = world.get("/pair", &key).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.field("x-quota-remaining"), Some("100"), "it is told where it isn't counted too");
+    }
+    let told = world.told();
+    assert!(told.iter().all(|told| told.outcome == Outcome::Completed && told.used.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stops_coming_in_is_not_waited_for() {
+    let settings = Settings { client_idle: Span::from_millis(50), ..Settings::default() };
+    let world = World::with(Setup { settings, ..Setup::default() }).await;
+    let key = format!("X-Api-Key: {}", world.key());
+    let mut client = world.client().await;
+    client.send(format!("POST /write HTTP/1.1\r\nHost: a\r\n{key}\r\nContent-Length: 10\r\n\r\n12345")).await;
+    assert_eq!(client.reply().await.problem(), (408, "request.timeout".to_owned()));
+    let told = world.told();
+    assert_eq!((told[0].status, told[0].outcome, told[0].bytes_in), (408, Outcome::ClientGone, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_much_that_is_not_wanted_still_learns_why() {
+    let world = World::new().await;
+    let body = "x".repeat(900_000);
+    let (key, length) = (world.key(), body.len());
+    let mut client = world.client().await;
+    client
+        .send(format!(
+            "POST /write HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\nContent-Length: {length}\r\n\r\n"
+        ))
+        .await;
+    client.send(&body).await;
+    assert_eq!(client.reply().await.problem(), (413, "request.too_large".to_owned()));
+    assert_eq!(world.used("per_day"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_http_1_0_are_served() {
+    let world = World::new().await;
+    let key = world.key();
+    let mut client = world.client().await;
+    client.send(format!("GET /seen/a HTTP/1.0\r\nHost: a\r\nX-Api-Key: {key}\r\n\r\n")).await;
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.json()["target"].as_str()), (200, Some("/seen/a")));
+    assert!(client.is_closed().await);
 }

@@ -21,7 +21,7 @@ pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// The address for `X-Forwarded-For`.
     pub(crate) forwarded_for: HeaderValue,
-    /// Whether a body of a request may not have been read to its end.
+    /// Whether the last request had a body, which may not have been read to its end.
     pub(crate) unread: Rc<Cell<bool>>,
 }
 
@@ -53,13 +53,10 @@ impl Core {
         let now = self.lane.now();
         let id = self.lane.request_id(now);
         let id_header = self.lane.header(|out| drop(write!(out, "{id}")));
-        let has_body = !request.body().is_end_stream();
+        client.unread.set(!request.body().is_end_stream());
         let mut reply = match self.decide(client, request, id, id_header.clone(), now).await {
             Ok(reply) => reply,
-            Err(refusal) => {
-                client.unread.set(client.unread.get() || has_body);
-                problem(refusal, id)
-            }
+            Err(refusal) => problem(refusal, id),
         };
         reply.headers_mut().insert(X_REQUEST_ID, id_header);
         reply

@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) struct ClientIo {
     stream: TokioIo<TcpStream>,
     silence: Silence,
-    /// Set where a request was answered without its whole body having been read.
+    /// Whether something may still be coming in.
     unread: Rc<Cell<bool>>,
     linger: Option<Pin<Box<Sleep>>>,
 }

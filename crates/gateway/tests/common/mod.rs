@@ -75,6 +75,8 @@ timeouts = {{ connect = "2s", response = "500ms", idle = "500ms" }}
 targets = ["http://{app}"]
 max_connections = 1
 timeouts = {{ connect = "10s", response = "30s", idle = "30s" }}
+[upstreams.pair]
+targets = ["http://{down}", "http://{app}"]
 [upstreams.down]
 targets = ["http://{down}"]
 timeouts = {{ connect = "1s" }}
@@ -117,6 +119,10 @@ meter = {{ requests = 1 }}
 match = "GET /hang"
 upstream = "narrow"
 meter = {{ requests = 1 }}
+[[routes]]
+match = "GET /pair"
+upstream = "pair"
+meter = {{}}
 [[routes]]
 match = "GET /down"
 upstream = "down"
