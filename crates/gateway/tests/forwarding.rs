@@ -346,6 +346,13 @@ async fn what_is_under_way_is_finished_before_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reply_with_two_framings_goes_on_with_one() {
+    let world = World::new().await;
+    let reply = world.get("/act/both", &world.key()).await;
+    assert_eq!((reply.text().as_str(), reply.whole, reply.field("content-length")), ("hello", true, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_down_is_passed_over() {
     let world = World::new().await;
     let key = world.key();
@@ -366,6 +373,9 @@ async fn a_body_that_stops_coming_in_is_not_waited_for() {
     let mut client = world.client().await;
     client.send(format!("POST /write HTTP/1.1\r\nHost: a\r\n{key}\r\nContent-Length: 10\r\n\r\n12345")).await;
     assert_eq!(client.reply().await.problem(), (408, "request.timeout".to_owned()));
+    let mut client = world.client().await;
+    client.send("POST /v1/length HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345").await;
+    assert_eq!(client.reply().await.status, 400, "the API isn't kept waiting either");
     let told = world.told();
     assert_eq!((told[0].status, told[0].outcome, told[0].bytes_in), (408, Outcome::ClientGone, 5));
 }

@@ -1,6 +1,6 @@
 //! What becomes of a request: which side of the house answers it, and what every reply carries.
 
-use super::{core::Core, reply::ReplyBody};
+use super::{core::Core, reply::ReplyBody, upload::ApiUpload};
 use crate::{
     Asked, Refusal, errors,
     headers::{self, X_REQUEST_ID},
@@ -148,6 +148,7 @@ impl Core {
             parts.extensions.insert(identified.credential);
         }
         parts.headers.insert(X_REQUEST_ID, arrived.id_header.clone());
+        let body = ApiUpload::new(body, self.gateway.settings.client_idle);
         let request = Request::from_parts(parts, ApiBody::new(body));
         Ok(self.gateway.control.answer(request, arrived.id).await?)
     }

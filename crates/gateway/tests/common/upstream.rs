@@ -113,6 +113,11 @@ async fn serve(mut stream: BufReader<TcpStream>, seen: &Seen) -> Option<()> {
                     }
                 }
             }
+            "/act/both" => {
+                let framing = "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n";
+                send(&mut stream, &format!("HTTP/1.1 200 OK\r\n{framing}\r\n5\r\nhello\r\n0\r\n\r\n"))
+                    .await?;
+            }
             "/act/empty" => send(&mut stream, "HTTP/1.1 204 No Content\r\n\r\n").await?,
             "/act/once" => {
                 // Closes after the reply without saying so: the next request meets a closed connection.
