@@ -8,6 +8,7 @@
 //! - An organization has one subscription. It is prepared before the organization can be seen, and nobody sees it before.
 
 pub mod blueprint;
+pub mod http;
 mod plan;
 mod store;
 pub mod subscription;
