@@ -1,7 +1,7 @@
 //! Plans and the blueprints they come from, every version kept.
 
 use crate::store::{CURRENT_BLUEPRINT, CURRENT_PLAN, CURRENT_VERSIONS, INSERT_BLUEPRINT, INSERT_PLAN};
-use insula_blueprint::{Bound, Compiled, Interval, Plan};
+use insula_blueprint::{Bound, Compiled, Interval, Limit, LimitIndex, Plan};
 use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result};
 use insula_limits::Entitlement;
 use insula_storage::{PlatformTx, args, row};
@@ -26,12 +26,8 @@ impl Definition {
     /// What a plan of this blueprint offers.
     #[must_use]
     pub fn of(plan: &Plan, blueprint: &Compiled) -> Self {
-        let bound = |bound| match bound {
-            Bound::Unlimited => None,
-            Bound::At(most) => Some(most),
-        };
         let limits =
-            blueprint.indexed_limits().map(|(index, limit)| (limit.name.clone(), bound(plan.bound(index))));
+            blueprint.indexed_limits().map(|(index, limit)| (limit.name.clone(), most(plan.bound(index))));
         let price = |interval: Interval, amount: Json| json!({ "interval": interval_name(interval), "price": amount });
         Self {
             prices: plan.prices.iter().map(|one| price(one.interval, json!(one.amount))).collect(),
@@ -41,17 +37,29 @@ impl Definition {
         }
     }
 
-    /// What it entitles to under a blueprint. A limit that the version knew nothing of is closed: the operator decides
-    /// by moving its subscribers to a version that does.
+    /// What it entitles to under a blueprint. For a limit that the version knew nothing of, what the plan offers now
+    /// counts; where it is offered no more, the limit is closed until the operator moves its subscribers.
     #[must_use]
     pub fn entitlement(&self, plan: &str, version: u32, blueprint: &Compiled) -> Entitlement {
-        let bound = |name: &str| match self.limits.get(name) {
-            Some(None) => None,
-            Some(Some(most)) => Some(i64::try_from(*most).unwrap_or(i64::MAX)),
-            None => Some(0),
+        let offered = blueprint.plan_index(plan).and_then(|index| blueprint.plan(index));
+        let now = |index| offered.map_or(Some(0), |offered| most(offered.bound(index)));
+        let bound = |(index, limit): (LimitIndex, &Limit)| {
+            let known = self.limits.get(&limit.name).copied();
+            known.unwrap_or_else(|| now(index)).map(|most| i64::try_from(most).unwrap_or(i64::MAX))
         };
-        let bounds = blueprint.limits().iter().map(|limit| bound(&limit.name)).collect();
-        Entitlement { plan: plan.into(), plan_version: version, bounds }
+        Entitlement {
+            plan: plan.into(),
+            plan_version: version,
+            bounds: blueprint.indexed_limits().map(bound).collect(),
+        }
+    }
+}
+
+/// How far a bound goes; `None` is unlimited.
+const fn most(bound: Bound) -> Option<u64> {
+    match bound {
+        Bound::Unlimited => None,
+        Bound::At(most) => Some(most),
     }
 }
 

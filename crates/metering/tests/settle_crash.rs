@@ -1,0 +1,196 @@
+//! What was acknowledged is in the ledger, once, however often and whenever the process is killed.
+//!
+//! The process that is killed is this test program, started again for its ignored test.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use insula_kernel::{AdmissionId, Env, OrgId, Scope, Secret, Span};
+use insula_metering::{
+    Settler,
+    log::{Charge, Intent, Log, Options, Outcome, Settlement},
+    usage::{self, Windows},
+};
+use insula_storage::{Engine, PostgresUrls, Storage, Store, Worker, args, statements};
+use insula_testkit::{TestStore, on_both_engines};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+const DIR: &str = "INSULA_TEST_SETTLE_DIR";
+const URLS: [&str; 3] = ["INSULA_TEST_MIGRATE", "INSULA_TEST_TENANT", "INSULA_TEST_PLATFORM"];
+const ROUNDS: usize = 5;
+
+statements! {
+    catalogue PROBES of Platform;
+    Ledger EVENTS() = "SELECT id, quantities, recovered FROM usage_event";
+}
+
+struct Member(OrgId);
+
+impl Scope for Member {
+    fn organization(&self) -> OrgId {
+        self.0
+    }
+}
+
+/// The one customer, the same in every process.
+fn customer() -> OrgId {
+    OrgId::from_digits(b"00000000000000000000000001").unwrap()
+}
+
+/// The stores. A server takes a moment to notice that the process before is gone.
+async fn open(engine: &Engine) -> Storage {
+    loop {
+        match Storage::open(engine).await {
+            Ok(storage) => return storage,
+            Err(error) if error.to_string().contains("another node") => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Small segments, so that many are let go while it runs.
+fn open_log(dir: &Path, env: &Env) -> (Log, insula_metering::log::Tail) {
+    let options = Options { segment_bytes: 16 << 10, ..Options::default() };
+    Log::open(dir.join("wal"), options, env.clone()).unwrap()
+}
+
+fn child_engine(dir: &Path) -> Engine {
+    let url = |name| std::env::var(name).ok().map(Secret::new);
+    match URLS.map(url) {
+        [Some(migrate), Some(tenant), Some(platform)] => {
+            Engine::Postgres(PostgresUrls { migrate, tenant, platform })
+        }
+        _ => Engine::Sqlite { folder: dir.join("data") },
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the child of another test"]
+async fn child_that_is_killed() {
+    let Some(dir) = std::env::var_os(DIR).map(PathBuf::from) else { return };
+    let env = Env::system();
+    let (log, tail) = open_log(&dir, &env);
+    let mut settler = Settler::new(open(&child_engine(&dir)).await, tail, env.clone());
+    settler.catch_up().await.unwrap();
+    let settler = settler.start();
+    let mut writer = log.writer(0);
+    // One write, so that each line is out before the next act.
+    let say = |line: String| std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+    for tokens in 1.. {
+        let reserved = [Charge { meter: "tokens", quantity: tokens }];
+        let admission = AdmissionId::generate(&env);
+        let (org, at, route) = (customer(), env.now(), "GET /hello");
+        let intent =
+            Intent { admission, org, key: None, user: None, route, at, reserved: (&reserved).into() };
+        let ticket = writer.intent(&intent).unwrap();
+        say(format!("intent {admission} {tokens}\n"));
+        let used = [Charge { meter: "tokens", quantity: tokens + 1 }];
+        let settlement = Settlement {
+            at: env.now(),
+            status: 200,
+            outcome: Outcome::Completed,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration_us: 0,
+            used: (&used).into(),
+        };
+        writer.settle(ticket, &settlement).unwrap();
+        say(format!("settled {admission} {}\n", tokens + 1));
+        if tokens % 32 == 0 {
+            settler.flush().await.unwrap();
+            say(format!("flushed {admission} {tokens}\n"));
+        }
+    }
+}
+
+/// What the killed processes said they had done.
+#[derive(Default)]
+struct Heard {
+    intents: BTreeMap<AdmissionId, i64>,
+    settled: BTreeMap<AdmissionId, i64>,
+    flushes: usize,
+}
+
+impl Heard {
+    fn line(&mut self, line: &str) {
+        let Some(line) = line.strip_suffix('\n') else { return };
+        let words: Vec<_> = line.split(' ').collect();
+        let [kind, id, tokens] = words.as_slice() else { return };
+        let (Ok(id), Ok(tokens)) = (id.parse(), tokens.parse()) else { return };
+        match *kind {
+            "intent" => drop(self.intents.insert(id, tokens)),
+            "settled" => drop(self.settled.insert(id, tokens)),
+            "flushed" => self.flushes += 1,
+            _ => {}
+        }
+    }
+
+    /// Runs a process and kills it after so many lines, wherever it is then.
+    fn listen_and_kill(&mut self, store: &TestStore, after: usize) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["child_that_is_killed", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+        command.env(DIR, store.folder()).stdout(Stdio::piped());
+        if let Engine::Postgres(urls) = store.engine() {
+            let urls = [urls.migrate, urls.tenant, urls.platform];
+            command.envs(URLS.into_iter().zip(urls.map(|url| url.expose().clone())));
+        }
+        let mut running = command.spawn().unwrap();
+        let mut lines = BufReader::new(running.stdout.take().unwrap());
+        let (mut line, mut count) = (String::new(), 0);
+        while lines.read_line(&mut line).unwrap() > 0 {
+            self.line(&line);
+            line.clear();
+            count += 1;
+            if count == after {
+                running.kill().unwrap();
+            }
+        }
+        assert!(running.wait().unwrap().code().is_none() && count >= after, "it ended by itself");
+    }
+}
+
+on_both_engines! {
+    async fn what_was_acknowledged_is_in_the_ledger_once(store) {
+        let mut heard = Heard::default();
+        for round in 0..ROUNDS {
+            tokio::task::block_in_place(|| heard.listen_and_kill(&store, 300 + 137 * round));
+        }
+        assert!(heard.flushes > ROUNDS);
+        let env = Env::system();
+        let storage = open(&store.engine()).await;
+        let (_log, tail) = open_log(store.folder(), &env);
+        Settler::new(storage.clone(), tail, env.clone()).catch_up().await.unwrap();
+
+        let mut tx = storage.platform_read(Store::Ledger, &Worker::Settlement).await.unwrap();
+        let rows: Vec<(AdmissionId, String, bool)> = tx.fetch_all(&EVENTS, args![]).await.unwrap();
+        let tokens = |text: &str| serde_json::from_str::<BTreeMap<String, i64>>(text).unwrap()["tokens"];
+        let events: BTreeMap<_, _> = rows.iter().map(|(id, text, lost)| (*id, (tokens(text), *lost))).collect();
+        assert_eq!(events.len(), rows.len());
+        for (id, tokens) in &heard.settled {
+            assert_eq!(events.get(id), Some(&(*tokens, false)), "a settlement is charged as it was acknowledged");
+        }
+        for (id, tokens) in &heard.intents {
+            let event = events.get(id).copied();
+            assert!(event == Some((*tokens, true)) || event == Some((tokens + 1, false)), "{event:?}");
+        }
+        // One intent of each process may have been recorded and not yet told.
+        assert!(events.len() <= heard.intents.len() + ROUNDS);
+
+        let (now, week) = (env.now(), Span::from_days(7));
+        let sum: i64 = events.values().map(|(tokens, _)| tokens).sum();
+        for window in [insula_blueprint::QuotaWindow::Hour, insula_blueprint::QuotaWindow::Day] {
+            let windows = Windows::covering(now - week, now + Span::from_secs(1), window).unwrap();
+            let mut tx = storage.read(Store::Ledger, &Member(customer())).await.unwrap();
+            let buckets = usage::buckets(&mut tx, "tokens", windows).await.unwrap();
+            let counted: i64 = buckets.iter().map(|bucket| bucket.quantity.units()).sum();
+            assert_eq!(counted, sum, "the roll-ups are the sums of the events");
+        }
+    }
+}
