@@ -20,6 +20,7 @@ pub(crate) async fn apply(
     source: &str,
     actor: &Actor,
 ) -> Result<AppliedBlueprint> {
+    let _turn = platform.applying.lock().await;
     let mut tx = platform.storage.platform_write(Store::Ledger, proof).await?;
     let applied =
         insula_billing::apply_blueprint(&mut tx, &platform.env, source, &compiled, &actor.name).await?;

@@ -25,4 +25,6 @@ pub(crate) struct Platform {
     pub(crate) gate: Arc<Gate>,
     pub(crate) settler: SettlerHandle,
     pub(crate) secure_cookies: bool,
+    /// Held while a blueprint is put in force: one after the other.
+    pub(crate) applying: Arc<tokio::sync::Mutex<()>>,
 }

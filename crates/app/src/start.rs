@@ -273,6 +273,7 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
         gate: Arc::new(gate),
         settler,
         secure_cookies,
+        applying: Arc::default(),
     })
 }
 

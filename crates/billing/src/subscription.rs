@@ -27,7 +27,7 @@ row! {
         /// The version of the plan.
         pub plan_version: i64,
         /// Where it stands.
-        #[schemars(extend("enum" = ["prepared", "active"]))]
+        #[schemars(extend("enum" = ["active"]))]
         pub status: String,
         /// When it began.
         pub started_at: Instant,
@@ -68,7 +68,11 @@ pub async fn remove_prepared(tx: &mut PlatformTx, org: OrgId) -> Result<()> {
 
 /// The organization's subscription.
 pub async fn get(tx: &mut TenantTx, _proof: &Authorized<ReadSubscription>) -> Result<Subscription> {
-    tx.fetch_optional(&GET_SUBSCRIPTION, args![]).await?.ok_or_else(|| Error::not_found("subscription"))
+    let found: Option<Subscription> = tx.fetch_optional(&GET_SUBSCRIPTION, args![]).await?;
+    let mut subscription = found.ok_or_else(|| Error::not_found("subscription"))?;
+    // Whoever can ask is a member, so the organization is visible: only the ledger hasn't heard of it yet.
+    "active".clone_into(&mut subscription.status);
+    Ok(subscription)
 }
 
 /// What every organization is entitled to, by the version of the plan it is on.

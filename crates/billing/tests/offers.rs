@@ -107,7 +107,7 @@ on_both_engines! {
         apply(&storage, &env, &blueprint(USUAL)).await;
         apply(&storage, &env, &blueprint(&USUAL.replace("29.00", "39.00"))).await;
         let org = subscribe(&storage, &env, "pro").await;
-        for (times, status) in [(0, "prepared"), (1, "active"), (2, "active")] {
+        for times in 0..3 {
             let mut tx = write(&storage).await;
             for _ in 0..times {
                 subscription::activate(&mut tx, org).await.unwrap();
@@ -117,7 +117,7 @@ on_both_engines! {
             let mut tx = storage.read(Store::Ledger, &proof).await.unwrap();
             let own = subscription::get(&mut tx, &proof).await.unwrap();
             assert_eq!((own.plan.as_str(), own.plan_version), ("pro", 2));
-            assert_eq!((own.status.as_str(), own.started_at), (status, env.now()));
+            assert_eq!((own.status.as_str(), own.started_at), ("active", env.now()));
         }
         let stranger = member(&env, OrgId::generate(&env));
         let mut tx = storage.read(Store::Ledger, &stranger).await.unwrap();

@@ -122,8 +122,9 @@ impl<S> Statement<S> {
 const LOCK: &str = "{lock}";
 const ROWS: &str = "{rows}";
 
-/// Puts the placeholders of so many rows in the place of `{rows}`.
-pub(crate) fn expand_rows(sql: &str, columns: usize, rows: usize) -> String {
+/// Puts the placeholders of so many rows in the place of `{rows}`. SQLite finds a numbered placeholder by searching all
+/// those before it, so there they go without numbers.
+pub(crate) fn expand_rows(sql: &str, columns: usize, rows: usize, numbered: bool) -> String {
     let mut values = String::with_capacity(rows * columns * 6);
     for row in 0..rows {
         values.push_str(if row == 0 { "(" } else { ", (" });
@@ -131,8 +132,12 @@ pub(crate) fn expand_rows(sql: &str, columns: usize, rows: usize) -> String {
             if column > 0 {
                 values.push_str(", ");
             }
-            values.push('$');
-            values.push_str(&(row * columns + column + 1).to_string());
+            if numbered {
+                values.push('$');
+                values.push_str(&(row * columns + column + 1).to_string());
+            } else {
+                values.push('?');
+            }
         }
         values.push(')');
     }

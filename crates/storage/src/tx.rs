@@ -59,6 +59,10 @@ impl Tx {
         }
     }
 
+    const fn numbers(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     async fn execute(&mut self, sql: SqlStr, values: Vec<Value>) -> StoreResult<u64> {
         let bound = self.bind(values)?;
         match (self, bound) {
@@ -101,7 +105,7 @@ impl Tx {
             for row in &chunk {
                 check(statement, store, row)?;
             }
-            let sql = expand_rows(self.text(statement), statement.params().len(), chunk.len());
+            let sql = expand_rows(self.text(statement), statement.params().len(), chunk.len(), self.numbers());
             let values = chunk.into_iter().flatten().collect();
             // The text is a catalogued statement; only numbered placeholders were added to it.
             returned.extend(self.fetch(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await?);
@@ -112,7 +116,7 @@ impl Tx {
     /// Has the engine parse and plan the statement, with the types of its placeholders.
     pub(crate) async fn prepare<S>(mut self, statement: &'static Statement<S>) -> StoreResult<()> {
         use sqlx::{Executor as _, SqlSafeStr as _, Statement as _};
-        let text = expand_rows(self.text(statement), statement.params().len(), 2);
+        let text = expand_rows(self.text(statement), statement.params().len(), 2, self.numbers());
         let text = AssertSqlSafe(text).into_sql_str();
         let wanted = statement.params().len() * if statement.takes_rows() { 2 } else { 1 };
         let found = match &mut self {
