@@ -17,12 +17,16 @@ const FOLDERS: &[&str] = &["public", "src"];
 
 fn main() {
     println!("cargo::rerun-if-env-changed=CARGO_FEATURE_CONSOLE");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where to write")).join("console_assets.rs");
+    let out =
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where to write")).join("console_assets.rs");
     if env::var_os("CARGO_FEATURE_CONSOLE").is_none() {
-        fs::write(out, "pub(super) static ASSETS: &[Asset] = &[];").expect("the list of assets");
+        fs::write(out, "static ASSETS: &[Asset] = &[];").expect("the list of assets");
         return;
     }
-    let console = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../console").canonicalize().expect("the console's folder");
+    let console = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../console")
+        .canonicalize()
+        .expect("the console's folder");
     let dist = console.join("dist");
     for watched in FILES.iter().chain(FOLDERS).chain(&["dist"]) {
         println!("cargo::rerun-if-changed={}", console.join(watched).display());
@@ -48,7 +52,9 @@ fn source_digest(console: &Path) -> String {
     for folder in FOLDERS {
         walk(console, folder, &mut paths);
     }
-    paths.retain(|path| !path.ends_with(".test.ts") && !path.ends_with(".test.tsx") && console.join(path).is_file());
+    paths.retain(|path| {
+        !path.ends_with(".test.ts") && !path.ends_with(".test.tsx") && console.join(path).is_file()
+    });
     paths.sort_unstable();
     let mut digest = Sha256::new();
     for path in paths {
@@ -63,7 +69,11 @@ fn source_digest(console: &Path) -> String {
 }
 
 fn names(folder: &Path) -> impl Iterator<Item = String> {
-    fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
+    fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 fn walk(root: &Path, folder: &str, paths: &mut Vec<String>) {
@@ -88,12 +98,13 @@ fn assets(dist: &Path) -> String {
     }
     paths.retain(|path| Path::new(path).extension().is_none_or(|extension| extension != "gz"));
     paths.sort_unstable();
-    let mut list = String::from("pub(super) static ASSETS: &[Asset] = &[\n");
+    let mut list = String::from("static ASSETS: &[Asset] = &[\n");
     for path in paths {
         let file = dist.join(&path);
         let etag = hex(&Sha256::digest(fs::read(&file).expect("a built file"))[..16]);
         let packed = dist.join(format!("{path}.gz"));
-        let packed = if packed.exists() { format!("Some(include_bytes!({packed:?}))") } else { "None".to_owned() };
+        let packed =
+            if packed.exists() { format!("Some(include_bytes!({packed:?}))") } else { "None".to_owned() };
         let _ = writeln!(
             list,
             "    Asset {{ path: {path:?}, etag: {etag:?}, plain: include_bytes!({file:?}), packed: {packed} }},"

@@ -10,6 +10,7 @@ use insula_storage::{
     journal::{Actor, AuditEntry},
 };
 use serde_json::json;
+use std::sync::Arc;
 
 /// Applies a blueprint while requests are served: each request is decided with one version, the old or the new.
 pub(crate) async fn apply(
@@ -20,13 +21,15 @@ pub(crate) async fn apply(
     actor: &Actor,
 ) -> Result<AppliedBlueprint> {
     let mut tx = platform.storage.platform_write(Store::Ledger, proof).await?;
-    let applied = insula_billing::apply_blueprint(&mut tx, &platform.env, source, &compiled, &actor.name).await?;
+    let applied =
+        insula_billing::apply_blueprint(&mut tx, &platform.env, source, &compiled, &actor.name).await?;
     tx.commit().await?;
     if applied.changed {
         let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
         let entitlements = subscription::entitlements(&mut tx, &compiled).await?;
         drop(tx);
-        platform.gate.replace_blueprint(compiled, entitlements);
+        platform.gate.replace_blueprint(compiled.clone(), |_| entitlements);
+        platform.blueprint.store(Arc::new(compiled));
         let mut tx = platform.storage.platform_write(Store::Directory, proof).await?;
         let detail = json!({ "version": applied.number });
         let entry = AuditEntry { action: "blueprint.applied", target: applied.number.to_string(), detail };

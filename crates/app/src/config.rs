@@ -82,7 +82,8 @@ impl Config {
     pub fn read(path: &Path) -> Result<(Self, Option<PathBuf>), String> {
         let name = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{name} can't be read: {error}"))?;
-        let file: File = toml::from_str(&text).map_err(|error| format!("{name} is not as it must be:\n{error}"))?;
+        let file: File =
+            toml::from_str(&text).map_err(|error| format!("{name} is not as it must be:\n{error}"))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let data = folder.join(&file.data);
         let engine = match file.postgres {
@@ -109,14 +110,17 @@ impl Config {
             drain_seconds: file.drain_seconds,
         };
         if !config.public_url.starts_with("http://") && !config.public_url.starts_with("https://") {
-            return Err(format!("{name}: `public_url` must begin with https:// (or http:// for trying things out)"));
+            return Err(format!(
+                "{name}: `public_url` must begin with https:// (or http:// for trying things out)"
+            ));
         }
         Ok((config, file.blueprint.map(|blueprint| folder.join(blueprint))))
     }
 }
 
 fn read_line(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{} can't be read: {error}", path.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 

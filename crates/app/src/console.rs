@@ -46,7 +46,8 @@ fn reply(asset: &'static Asset, request: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", asset.etag);
     let packed = asset.packed.filter(|_| text(header::ACCEPT_ENCODING).contains("gzip"));
     let unchanged = text(header::IF_NONE_MATCH).split(',').any(|known| known.trim() == tag);
-    let body = if unchanged { Body::empty() } else { Body::from(Bytes::from_static(packed.unwrap_or(asset.plain))) };
+    let body =
+        if unchanged { Body::empty() } else { Body::from(Bytes::from_static(packed.unwrap_or(asset.plain))) };
     let mut response = Response::new(body);
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -61,7 +62,8 @@ fn reply(asset: &'static Asset, request: &HeaderMap) -> Response {
     set(header::ETAG, &tag);
     set(header::VARY, "Accept-Encoding");
     // Names of assets carry their digest; the page that names them must be asked for anew.
-    let kept = if asset.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let kept =
+        if asset.path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     set(header::CACHE_CONTROL, kept);
     set(header::CONTENT_SECURITY_POLICY, POLICY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -3,49 +3,80 @@
 use crate::{blueprint, platform::Platform};
 use axum::extract::{Path, State as Extract};
 use insula_access::{ApplyBlueprint, ListOrganizations, ReadBlueprint, SuspendOrganization};
-use insula_kernel::{Error, ErrorKind, Instant, Page, PageRequest, Quantity, Scale};
+use insula_kernel::{Error, ErrorKind, Instant, OrgId, Page, PageRequest};
 use insula_storage::Store;
 use insula_tenancy::{Organization, Status};
 use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, Query, RequestInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 const TAG: &str = "Operator";
 
 pub(crate) fn api() -> Api<Platform> {
     Api::default()
         .with(
-            Endpoint::new(Method::Get, "/v1/operator/orgs", "listOrganizations", TAG, "All organizations, with today's usage")
-                .allows_operator::<ListOrganizations>()
-                .query::<OrganizationsQuery>()
-                .replies::<Page<OrganizationWithUsage>>(200),
+            Endpoint::new(
+                Method::Get,
+                "/v1/operator/orgs",
+                "listOrganizations",
+                TAG,
+                "All organizations, with today's usage",
+            )
+            .allows_operator::<ListOrganizations>()
+            .query::<OrganizationsQuery>()
+            .replies::<Page<OrganizationWithUsage>>(200),
             list_organizations,
         )
         .with(
-            Endpoint::new(Method::Post, "/v1/operator/orgs/{org}/suspend", "suspendOrganization", TAG, "Take an organization out of service, at once")
-                .allows_operator::<SuspendOrganization>()
-                .body::<ReasonRequest>()
-                .replies::<Organization>(200),
+            Endpoint::new(
+                Method::Post,
+                "/v1/operator/orgs/{org}/suspend",
+                "suspendOrganization",
+                TAG,
+                "Take an organization out of service, at once",
+            )
+            .allows_operator::<SuspendOrganization>()
+            .body::<ReasonRequest>()
+            .replies::<Organization>(200),
             suspend_organization,
         )
         .with(
-            Endpoint::new(Method::Post, "/v1/operator/orgs/{org}/reactivate", "reactivateOrganization", TAG, "Put an organization back into service")
-                .allows_operator::<SuspendOrganization>()
-                .body::<ReasonRequest>()
-                .replies::<Organization>(200),
+            Endpoint::new(
+                Method::Post,
+                "/v1/operator/orgs/{org}/reactivate",
+                "reactivateOrganization",
+                TAG,
+                "Put an organization back into service",
+            )
+            .allows_operator::<SuspendOrganization>()
+            .body::<ReasonRequest>()
+            .replies::<Organization>(200),
             reactivate_organization,
         )
         .with(
-            Endpoint::new(Method::Get, "/v1/operator/blueprint", "getBlueprint", TAG, "The blueprint in force")
-                .allows_operator::<ReadBlueprint>()
-                .replies::<BlueprintInForce>(200),
+            Endpoint::new(
+                Method::Get,
+                "/v1/operator/blueprint",
+                "getBlueprint",
+                TAG,
+                "The blueprint in force",
+            )
+            .allows_operator::<ReadBlueprint>()
+            .replies::<BlueprintInForce>(200),
             get_blueprint,
         )
         .with(
-            Endpoint::new(Method::Post, "/v1/operator/blueprint", "applyBlueprint", TAG, "Put another version of the blueprint in force")
-                .allows_operator::<ApplyBlueprint>()
-                .body::<BlueprintRequest>()
-                .replies::<BlueprintReply>(200),
+            Endpoint::new(
+                Method::Post,
+                "/v1/operator/blueprint",
+                "applyBlueprint",
+                TAG,
+                "Put another version of the blueprint in force",
+            )
+            .allows_operator::<ApplyBlueprint>()
+            .body::<BlueprintRequest>()
+            .replies::<BlueprintReply>(200),
             apply_blueprint,
         )
 }
@@ -66,7 +97,7 @@ struct OrganizationWithUsage {
     #[serde(flatten)]
     organization: Organization,
     /// Requests since midnight, UTC.
-    usage_today: String,
+    usage_today: i64,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -117,10 +148,15 @@ async fn list_organizations(
     drop(tx);
     platform.settler.flush().await?;
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
-    let today = insula_metering::usage::today(&mut tx, platform.env.now()).await?;
+    let shown: Vec<OrgId> = listed.items.iter().map(|organization| organization.id).collect();
+    let now = platform.env.now();
+    let today = match platform.blueprint.load_full().meters().first() {
+        Some(meter) => insula_metering::usage::today(&mut tx, &shown, &meter.name, now).await?,
+        None => HashMap::new(),
+    };
     Ok(Json(listed.map(|organization| {
-        let used = today.get(&organization.id).copied().unwrap_or(Quantity::ZERO);
-        OrganizationWithUsage { organization, usage_today: used.display(Scale::WHOLE).to_string() }
+        let usage_today = today.get(&organization.id).map_or(0, |used| used.units());
+        OrganizationWithUsage { organization, usage_today }
     })))
 }
 
@@ -156,7 +192,8 @@ async fn set_status(
     let id = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?.id;
     let actor = info.actor(proof.principal());
     let mut tx = platform.storage.platform_write(Store::Directory, proof).await?;
-    let changed = insula_tenancy::set_status(&mut tx, &platform.env, &actor, proof, id, status, &reason).await?;
+    let changed =
+        insula_tenancy::set_status(&mut tx, &platform.env, &actor, proof, id, status, &reason).await?;
     tx.commit().await?;
     platform.organizations.change(id, |live| live.status = status);
     Ok(changed)
@@ -167,7 +204,8 @@ async fn get_blueprint(
     Operator(proof): Operator<ReadBlueprint>,
 ) -> Result<Json<BlueprintInForce>, Failure> {
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
-    let current = insula_billing::current_blueprint(&mut tx).await?.ok_or_else(|| Error::not_found("blueprint"))?;
+    let current =
+        insula_billing::current_blueprint(&mut tx).await?.ok_or_else(|| Error::not_found("blueprint"))?;
     Ok(Json(BlueprintInForce {
         version: current.number,
         digest: current.digest,
@@ -182,9 +220,8 @@ async fn apply_blueprint(
     info: RequestInfo,
     Json(request): Json<BlueprintRequest>,
 ) -> Result<Json<BlueprintReply>, Failure> {
-    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &request.source).map_err(|mistakes| {
-        Error::new(ErrorKind::Invalid, "blueprint.invalid", mistakes.to_string())
-    })?;
+    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &request.source)
+        .map_err(|mistakes| Error::new(ErrorKind::Invalid, "blueprint.invalid", mistakes.to_string()))?;
     let actor = info.actor(proof.principal());
     let applied = blueprint::apply(&platform, &proof, checked.compile(), &request.source, &actor).await?;
     Ok(Json(BlueprintReply {
@@ -197,4 +234,3 @@ async fn apply_blueprint(
             .collect(),
     }))
 }
-

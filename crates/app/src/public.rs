@@ -21,6 +21,9 @@ use insula_web::{Api, Endpoint, Failure, Idempotent, Json, Method, Query, Reply,
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// How far the ledger may lie behind before the installation counts as not ready.
+const TOLERABLE_LAG: Span = Span::from_mins(5);
+
 /// What the endpoints work with.
 #[derive(Clone)]
 pub(crate) struct State {
@@ -32,29 +35,49 @@ pub(crate) struct State {
 pub(crate) fn api() -> Api<State> {
     Api::default()
         .with(
-            Endpoint::new(Method::Get, "/v1/product", "getProduct", "Product", "What this installation offers")
-                .replies::<Product>(200),
+            Endpoint::new(
+                Method::Get,
+                "/v1/product",
+                "getProduct",
+                "Product",
+                "What this installation offers",
+            )
+            .replies::<Product>(200),
             get_product,
         )
         .with(
-            Endpoint::new(Method::Get, "/v1/signup/availability", "checkAvailability", "Sign-up", "Whether an address is free")
-                .query::<AvailabilityQuery>()
-                .replies::<Availability>(200),
+            Endpoint::new(
+                Method::Get,
+                "/v1/signup/availability",
+                "checkAvailability",
+                "Sign-up",
+                "Whether an address is free",
+            )
+            .query::<AvailabilityQuery>()
+            .replies::<Availability>(200),
             check_availability,
         )
         .with(
-            Endpoint::new(Method::Post, "/v1/signup", "signUp", "Sign-up", "Make an organization and its first user")
-                .idempotent()
-                .body::<SignUpRequest>()
-                .replies::<SignUpReply>(201),
+            Endpoint::new(
+                Method::Post,
+                "/v1/signup",
+                "signUp",
+                "Sign-up",
+                "Make an organization and its first user",
+            )
+            .idempotent()
+            .body::<SignUpRequest>()
+            .replies::<SignUpReply>(201),
             sign_up,
         )
         .with(
-            Endpoint::new(Method::Get, "/healthz", "getHealth", "Health", "Whether the process is alive").replies::<Health>(200),
+            Endpoint::new(Method::Get, "/healthz", "getHealth", "Health", "Whether the process is alive")
+                .replies::<Health>(200),
             get_health,
         )
         .with(
-            Endpoint::new(Method::Get, "/readyz", "getReadiness", "Health", "Whether requests can be served").replies::<Health>(200),
+            Endpoint::new(Method::Get, "/readyz", "getReadiness", "Health", "Whether requests can be served")
+                .replies::<Health>(200),
             get_readiness,
         )
 }
@@ -158,7 +181,10 @@ async fn get_product(Extract(state): Extract<State>) -> Json<Product> {
     Json(Product {
         name: product.name.clone(),
         base_domain: product.base_domain.clone(),
-        headline_limit: product.headline_limit.and_then(|limit| blueprint.limit(limit)).map(|limit| limit.name.clone()),
+        headline_limit: product
+            .headline_limit
+            .and_then(|limit| blueprint.limit(limit))
+            .map(|limit| limit.name.clone()),
         key_prefix: product.key_prefix.clone(),
         sample: sample.map(|(method, path)| Sample { method: method.to_owned(), path: path.to_owned() }),
     })
@@ -170,7 +196,8 @@ async fn check_availability(
 ) -> Json<Availability> {
     let organizations = &state.platform.organizations;
     let free = |slug: &Slug| organizations.by_slug(slug.as_str()).is_none();
-    let suggest = |slug: &Slug| slug.alternatives().into_iter().filter(free).map(|slug| slug.to_string()).collect();
+    let suggest =
+        |slug: &Slug| slug.alternatives().into_iter().filter(free).map(|slug| slug.to_string()).collect();
     let (available, reason, suggestions) = match query.slug.parse::<Slug>() {
         Ok(slug) if free(&slug) => (true, None, Vec::new()),
         Ok(slug) => (false, Some(Reason::Taken), suggest(&slug)),
@@ -246,7 +273,8 @@ fn reply(state: &State, made: &SignedUp, client: Client) -> Result<Reply> {
         expires_in: ACCESS_TOKEN_TTL.ceil_secs(),
         refresh_token: token.filter(|_| native).map(|token| token.expose().clone()),
     };
-    let cookie = token.filter(|_| !native).map(|token| refresh_cookie(Some(token), state.platform.secure_cookies));
+    let cookie =
+        token.filter(|_| !native).map(|token| refresh_cookie(Some(token), state.platform.secure_cookies));
     Ok(Reply::new(StatusCode::CREATED, &body)?.with_cookie(cookie))
 }
 
@@ -260,9 +288,11 @@ async fn get_readiness(Extract(state): Extract<State>) -> Result<Json<Health>, F
         let mut tx = platform.storage.platform_read(store, &Worker::Start).await?;
         tx.ping().await?;
     }
-    if platform.settler.is_stuck() {
+    let lag = platform.env.now().saturating_since(platform.settler.figures().settled_until);
+    if lag > TOLERABLE_LAG {
         let detail = "Usage waits to be written into the ledger; see the log.";
-        let error = Error::new(ErrorKind::Unavailable, "metering.behind", detail).retry_after(Span::from_secs(5));
+        let error =
+            Error::new(ErrorKind::Unavailable, "metering.behind", detail).retry_after(Span::from_secs(5));
         return Err(error.into());
     }
     Ok(Json(Health { status: "ready" }))

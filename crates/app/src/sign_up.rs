@@ -56,6 +56,7 @@ pub(crate) struct Checked {
 /// What a sign-up made. Requests know of it once [`SignedUp::welcome`] was called, after the commit.
 pub(crate) struct SignedUp {
     pub(crate) organization: Organization,
+    plan_version: u32,
     pub(crate) user: User,
     pub(crate) session: Opened,
 }
@@ -67,7 +68,8 @@ pub(crate) struct SlugQueue(Arc<Mutex<HashMap<Slug, Arc<tokio::sync::Mutex<()>>>
 
 impl SlugQueue {
     pub(crate) async fn turn(&self, slug: &Slug) -> SlugTurn {
-        let gate = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(slug.clone()).or_default().clone();
+        let gate =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(slug.clone()).or_default().clone();
         SlugTurn { queue: self.clone(), slug: slug.clone(), _guard: gate.lock_owned().await }
     }
 }
@@ -96,7 +98,10 @@ impl Application {
         let name = keep(check_name(&self.name, "/organization/name"), &mut wrong);
         let slug = keep(self.slug.parse().map_err(|why| slug_error(&self.slug, why)), &mut wrong);
         let plan = keep(plan_of(self.plan, blueprint), &mut wrong);
-        let email = keep(Email::check(&self.email, "/owner/email").map_err(|field| Error::invalid(vec![field])), &mut wrong);
+        let email = keep(
+            Email::check(&self.email, "/owner/email").map_err(|field| Error::invalid(vec![field])),
+            &mut wrong,
+        );
         let password = Password::check(self.password, "/owner/password", &self.email);
         let password = keep(password.map_err(|field| Error::invalid(vec![field])), &mut wrong);
         let display_name = keep(check_name(&self.display_name, "/owner/display_name"), &mut wrong);
@@ -115,10 +120,13 @@ fn keep<T>(checked: Result<T>, wrong: &mut Vec<FieldError>) -> Option<T> {
 
 fn slug_error(text: &str, why: SlugError) -> Error {
     let (code, detail) = match why {
-        SlugError::Invalid => {
-            ("malformed", "An address has 3 to 40 lower-case letters, digits and hyphens between them.".to_owned())
+        SlugError::Invalid => (
+            "malformed",
+            "An address has 3 to 40 lower-case letters, digits and hyphens between them.".to_owned(),
+        ),
+        SlugError::Reserved => {
+            ("reserved", format!("`{text}` is kept for the platform; choose another address."))
         }
-        SlugError::Reserved => ("reserved", format!("`{text}` is kept for the platform; choose another address.")),
     };
     Error::invalid_field("/organization/slug", code, detail)
 }
@@ -127,11 +135,15 @@ fn plan_of(wanted: Option<String>, blueprint: &Compiled) -> Result<String> {
     let refuse = |code, detail: String| Err(Error::invalid_field("/organization/plan", code, detail));
     let Some(name) = wanted else {
         let plan = blueprint.plan(blueprint.product().default_plan);
-        return plan.map(|plan| plan.name.clone()).ok_or_else(|| Error::internal("the blueprint has no default plan"));
+        return plan
+            .map(|plan| plan.name.clone())
+            .ok_or_else(|| Error::internal("the blueprint has no default plan"));
     };
     match blueprint.plan_index(&name).and_then(|index| blueprint.plan(index)) {
         None => refuse("unknown", format!("There is no plan `{name}`.")),
-        Some(plan) if !plan.self_service => refuse("by_offer", format!("The plan `{name}` comes by offer only.")),
+        Some(plan) if !plan.self_service => {
+            refuse("by_offer", format!("The plan `{name}` comes by offer only."))
+        }
         Some(_) => Ok(name),
     }
 }
@@ -161,11 +173,17 @@ impl Checked {
 
         platform.storage.tenant_stores(&Worker::SignUp).create(org, now).await?;
         let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::SignUp).await?;
-        subscription::prepare(&mut tx, &platform.env, org, &self.plan).await?;
+        let plan_version = subscription::prepare(&mut tx, &platform.env, org, &self.plan).await?;
         tx.commit().await?;
         Ok(Prepared {
             organization: NewOrganization { id: org, name: self.name, slug: self.slug, plan: self.plan },
-            user: NewUser { email: self.email, display_name: self.display_name, password_hash, is_operator: false },
+            user: NewUser {
+                email: self.email,
+                display_name: self.display_name,
+                password_hash,
+                is_operator: false,
+            },
+            plan_version,
             note,
         })
     }
@@ -175,12 +193,18 @@ impl Checked {
 pub(crate) struct Prepared {
     organization: NewOrganization,
     user: NewUser,
+    plan_version: u32,
     note: DueId,
 }
 
 impl Prepared {
     /// Makes it visible, if and when the transaction commits.
-    pub(crate) async fn reveal(&self, platform: &Platform, tx: &mut PlatformTx, info: &RequestInfo) -> Result<SignedUp> {
+    pub(crate) async fn reveal(
+        &self,
+        platform: &Platform,
+        tx: &mut PlatformTx,
+        info: &RequestInfo,
+    ) -> Result<SignedUp> {
         let env = &platform.env;
         let user = user::create(tx, env, &self.user).await?;
         let actor = Actor {
@@ -190,10 +214,10 @@ impl Prepared {
         };
         let mut organization = insula_tenancy::create(tx, env, &actor, &self.organization).await?;
         member::create(tx, env, organization.id, user.id, FOUNDER).await?;
-        let session = session::begin(tx, env, user.id, info).await?;
+        let session = session::begin(tx, env, &platform.refresh_tokens, user.id, info).await?;
         tx.done(self.note).await?;
         organization.role = Some(FOUNDER.to_owned());
-        Ok(SignedUp { organization, user, session })
+        Ok(SignedUp { organization, plan_version: self.plan_version, user, session })
     }
 
     /// Removes what was prepared. Best effort: what stays is removed when the note comes due.
@@ -208,7 +232,9 @@ impl SignedUp {
     /// Lets requests know of the organization.
     pub(crate) fn welcome(&self, platform: &Platform) {
         let Organization { id, slug, status, plan, .. } = &self.organization;
-        platform.gate.put_entitlement(*id, subscription::first_entitlement(plan, &platform.blueprint.load()));
+        platform.gate.put_entitlement(*id, |blueprint| {
+            subscription::first_entitlement(plan, self.plan_version, blueprint)
+        });
         platform.identity.put_member(*id, self.user.id, FOUNDER);
         platform.organizations.put(LiveOrganization {
             id: *id,

@@ -98,8 +98,12 @@ async fn absorb(platform: &Platform, organization: &Organization) -> Result<()> 
     for ((_, user), role) in members.into_iter().filter(|((org, _), _)| *org == organization.id) {
         platform.identity.put_member(organization.id, user, &role);
     }
-    let entitlement = subscription::first_entitlement(&organization.plan, &platform.blueprint.load());
-    platform.gate.put_entitlement(organization.id, entitlement);
+    let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
+    let entitlements = subscription::entitlements(&mut tx, &platform.blueprint.load_full()).await?;
+    drop(tx);
+    for (org, entitlement) in entitlements.into_iter().filter(|(org, _)| *org == organization.id) {
+        platform.gate.put_entitlement(org, |_| entitlement);
+    }
     platform.organizations.put(LiveOrganization {
         id: organization.id,
         slug: organization.slug.as_str().into(),

@@ -1,7 +1,7 @@
 //! What the request path knows of keys, members and sessions.
 
 use crate::{Environment, Network};
-use insula_blueprint::{Compiled, PermissionSet};
+use insula_blueprint::{Compiled, Digest, PermissionSet};
 use insula_kernel::{Instant, KeyId, LiveMap, OrgId, SessionId, UserId};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub struct Scopes {
     names: Box<[Box<str>]>,
     set: PermissionSet,
+    blueprint: Digest,
 }
 
 impl Scopes {
@@ -17,11 +18,8 @@ impl Scopes {
     #[must_use]
     pub fn compile(names: impl IntoIterator<Item = impl Into<Box<str>>>, blueprint: &Compiled) -> Self {
         let names: Box<[Box<str>]> = names.into_iter().map(Into::into).collect();
-        let set = names
-            .iter()
-            .filter_map(|name| blueprint.permissions().expand(name))
-            .fold(PermissionSet::EMPTY, PermissionSet::union);
-        Self { names, set }
+        let set = expand(&names, blueprint);
+        Self { names, set, blueprint: blueprint.digest() }
     }
 
     /// The names.
@@ -30,11 +28,25 @@ impl Scopes {
         &self.names
     }
 
-    /// The permissions.
+    /// The permissions, numbered as in the blueprint they were compiled with; see [`Scopes::under`].
     #[must_use]
     pub const fn set(&self) -> PermissionSet {
         self.set
     }
+
+    /// The permissions under this blueprint. While blueprints change, a request may be decided by one and meet
+    /// scopes compiled with another; numbers of the one say nothing in the other, so the names are looked up anew.
+    #[must_use]
+    pub fn under(&self, blueprint: &Compiled) -> PermissionSet {
+        if self.blueprint == blueprint.digest() { self.set } else { expand(&self.names, blueprint) }
+    }
+}
+
+fn expand(names: &[Box<str>], blueprint: &Compiled) -> PermissionSet {
+    names
+        .iter()
+        .filter_map(|name| blueprint.permissions().expand(name))
+        .fold(PermissionSet::EMPTY, PermissionSet::union)
 }
 
 /// A rate of a key's own, stricter or wider than the plan's default.
@@ -83,13 +95,12 @@ impl Live {
         keys: impl IntoIterator<Item = LiveKey>,
         members: impl IntoIterator<Item = ((OrgId, UserId), Arc<str>)>,
         ended: impl IntoIterator<Item = SessionId>,
-        operators: impl IntoIterator<Item = UserId>,
     ) -> Self {
         Self {
             keys: LiveMap::load(keys.into_iter().map(|key| (key.id, Arc::new(key)))),
             members: LiveMap::load(members),
             ended: LiveMap::load(ended.into_iter().map(|session| (session, ()))),
-            operators: LiveMap::load(operators.into_iter().map(|user| (user, ()))),
+            operators: LiveMap::default(),
         }
     }
 
@@ -137,9 +148,19 @@ impl Live {
         self.operators.get(&user).is_some()
     }
 
-    /// Takes in one of the operator's staff.
+    /// Takes in one of the operator's staff; at the start of the process, all of them.
     pub fn put_operator(&self, user: UserId) {
         self.operators.insert(&user, &());
+    }
+
+    /// Notes that a user is no longer of the operator's staff.
+    pub fn remove_operator(&self, user: UserId) {
+        self.operators.remove(&user);
+    }
+
+    /// Forgets a membership that was ended.
+    pub fn remove_member(&self, org: OrgId, user: UserId) {
+        self.members.remove(&(org, user));
     }
 
     /// Gives every key's scopes the meaning they have under another blueprint.

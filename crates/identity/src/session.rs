@@ -9,12 +9,15 @@ use crate::{
     store::{ENDED_SINCE, FIND_SESSION, INSERT_SESSION, LIST_SESSIONS, REVOKE_SESSION, ROTATE_SESSION},
 };
 use insula_kernel::{
-    Env, Error, ErrorKind, Instant, OrgId, Result, Secret, SessionId, Span, UserId, base32_encode, sha256,
+    Env, Error, ErrorKind, Instant, Keyring, OrgId, Result, Secret, SessionId, Span, UserId, base32_decode,
+    base32_encode, sha256,
 };
 use insula_storage::{PlatformTx, args, row};
 use insula_web::RequestInfo;
 use schemars::JsonSchema;
 use serde::Serialize;
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
 
 /// How long an access token is good.
 pub const ACCESS_TOKEN_TTL: Span = Span::from_mins(10);
@@ -62,9 +65,9 @@ pub struct Session {
 
 row! {
     struct Family {
-        id: SessionId,
         user: UserId,
         token_hash: Vec<u8>,
+        previous_hash: Option<Vec<u8>>,
         previous_until: Option<Instant>,
         expires_at: Instant,
         revoked_at: Option<Instant>,
@@ -81,10 +84,43 @@ pub struct Opened {
     pub refresh_token: Option<Secret<String>>,
 }
 
-fn fresh_token(env: &Env) -> Secret<String> {
-    let mut bytes = [0u8; 32];
-    env.rng.fill(&mut bytes);
-    Secret::new(format!("rt_{}", base32_encode(&bytes)))
+/// Refresh tokens: the session, random bits, and a keyed hash that proves the token to be one of ours. So a token that
+/// was replaced long ago is known for what it is without any being kept.
+#[derive(Clone)]
+pub struct RefreshTokens {
+    keys: Keyring,
+}
+
+const ID: usize = 16;
+const RANDOM: usize = 32;
+const PROOF: usize = 16;
+const TOKEN: usize = ID + RANDOM + PROOF;
+
+impl RefreshTokens {
+    /// With keys derived from these.
+    #[must_use]
+    pub fn new(keys: &Keyring) -> Self {
+        Self { keys: keys.derive("refresh-tokens") }
+    }
+
+    fn fresh(&self, env: &Env, session: SessionId) -> Secret<String> {
+        let mut token = [0u8; TOKEN];
+        token[..ID].copy_from_slice(session.uuid().as_bytes());
+        env.rng.fill(&mut token[ID..ID + RANDOM]);
+        let proof = self.keys.mac(&token[..ID + RANDOM]);
+        token[ID + RANDOM..].copy_from_slice(&proof[..PROOF]);
+        Secret::new(format!("rt_{}", base32_encode(&token)))
+    }
+
+    /// The session of a token that we made, whether it is still good or not.
+    fn session(&self, token: &Secret<String>) -> Option<SessionId> {
+        let digits = token.expose().strip_prefix("rt_")?;
+        let token = base32_decode::<TOKEN>(digits.as_bytes())?;
+        let proof = self.keys.mac(&token[..ID + RANDOM]);
+        let genuine: bool = proof[..PROOF].ct_eq(&token[ID + RANDOM..]).into();
+        let id = Uuid::from_slice(&token[..ID]).ok()?;
+        genuine.then(|| SessionId::from_uuid(id))
+    }
 }
 
 fn hash(token: &Secret<String>) -> [u8; 32] {
@@ -93,8 +129,15 @@ fn hash(token: &Secret<String>) -> [u8; 32] {
 }
 
 /// Begins a session.
-pub async fn begin(tx: &mut PlatformTx, env: &Env, user: UserId, info: &RequestInfo) -> Result<Opened> {
-    let (session, token, now) = (SessionId::generate(env), fresh_token(env), env.now());
+pub async fn begin(
+    tx: &mut PlatformTx,
+    env: &Env,
+    tokens: &RefreshTokens,
+    user: UserId,
+    info: &RequestInfo,
+) -> Result<Opened> {
+    let (session, now) = (SessionId::generate(env), env.now());
+    let token = tokens.fresh(env, session);
     let agent: Option<String> = info.user_agent.as_deref().map(|agent| agent.chars().take(200).collect());
     let values =
         args![session, user, &hash(&token)[..], agent, info.address.to_string(), now, now + SESSION_TTL];
@@ -113,25 +156,32 @@ pub enum Refreshed {
 }
 
 /// Exchanges a refresh token for the next one.
-pub async fn refresh(tx: &mut PlatformTx, env: &Env, token: &Secret<String>) -> Result<Refreshed> {
+pub async fn refresh(
+    tx: &mut PlatformTx,
+    env: &Env,
+    tokens: &RefreshTokens,
+    token: &Secret<String>,
+) -> Result<Refreshed> {
     let (presented, now) = (hash(token), env.now());
-    let family: Option<Family> = tx.fetch_optional(&FIND_SESSION, args![&presented[..]]).await?;
+    let Some(session) = tokens.session(token) else { return Ok(Refreshed::Expired) };
+    let family: Option<Family> = tx.fetch_optional(&FIND_SESSION, args![session]).await?;
     let Some(family) = family.filter(|family| family.revoked_at.is_none() && family.expires_at > now) else {
         return Ok(Refreshed::Expired);
     };
-    let opened = |refresh_token| Opened { session: family.id, user: family.user, refresh_token };
+    let opened = |refresh_token| Refreshed::Opened(Opened { session, user: family.user, refresh_token });
     if family.token_hash == presented {
-        let next = fresh_token(env);
-        let values = args![family.id, &hash(&next)[..], &presented[..], now + GRACE, now];
-        tx.execute(&ROTATE_SESSION, values).await?;
-        return Ok(Refreshed::Opened(opened(Some(next))));
+        let next = tokens.fresh(env, session);
+        tx.execute(&ROTATE_SESSION, args![session, &hash(&next)[..], &presented[..], now + GRACE, now])
+            .await?;
+        return Ok(opened(Some(next)));
     }
-    if family.previous_until.is_some_and(|until| now < until) {
-        return Ok(Refreshed::Opened(opened(None)));
+    let predecessor = family.previous_hash.as_deref() == Some(&presented[..]);
+    if predecessor && family.previous_until.is_some_and(|until| now < until) {
+        return Ok(opened(None));
     }
-    tx.execute(&REVOKE_SESSION, args![family.id, family.user, now]).await?;
-    tracing::warn!(session = %family.id, user = %family.user, "a refresh token was used twice; the session was ended");
-    Ok(Refreshed::Reused(family.id))
+    tx.execute(&REVOKE_SESSION, args![session, family.user, now]).await?;
+    tracing::warn!(%session, user = %family.user, "a refresh token was used again; the session was ended");
+    Ok(Refreshed::Reused(session))
 }
 
 /// The error for a session that is over.
@@ -140,10 +190,15 @@ pub fn expired() -> Error {
     Error::new(ErrorKind::Unauthenticated, "session.expired", "The session is over; sign in again.")
 }
 
-/// The session that a refresh token belongs to.
-pub async fn of_token(tx: &mut PlatformTx, token: &Secret<String>) -> Result<Option<(SessionId, UserId)>> {
-    let family: Option<Family> = tx.fetch_optional(&FIND_SESSION, args![&hash(token)[..]]).await?;
-    Ok(family.map(|family| (family.id, family.user)))
+/// The session that a refresh token belongs to, and its user.
+pub async fn of_token(
+    tx: &mut PlatformTx,
+    tokens: &RefreshTokens,
+    token: &Secret<String>,
+) -> Result<Option<(SessionId, UserId)>> {
+    let Some(session) = tokens.session(token) else { return Ok(None) };
+    let family: Option<Family> = tx.fetch_optional(&FIND_SESSION, args![session]).await?;
+    Ok(family.map(|family| (session, family.user)))
 }
 
 /// Ends a session of a user.

@@ -57,9 +57,9 @@ statements! {
     Directory INSERT_SESSION(id: Id, user: Id, hash: Bytes, agent: Text, address: Text, now: Int, expires_at: Int) =
         "INSERT INTO session (id, user_id, token_hash, user_agent, address, created_at, last_used_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6, $7)";
-    Directory FIND_SESSION(hash: Bytes) =
-        "SELECT id, user_id, token_hash, previous_until, expires_at, revoked_at FROM session
-         WHERE token_hash = $1 OR previous_hash = $1 {lock}";
+    Directory FIND_SESSION(id: Id) =
+        "SELECT user_id, token_hash, previous_hash, previous_until, expires_at, revoked_at FROM session
+         WHERE id = $1 {lock}";
     Directory ROTATE_SESSION(id: Id, hash: Bytes, previous: Bytes, previous_until: Int, now: Int) =
         "UPDATE session SET token_hash = $2, previous_hash = $3, previous_until = $4, last_used_at = $5 WHERE id = $1";
     Directory REVOKE_SESSION(id: Id, user: Id, now: Int) =

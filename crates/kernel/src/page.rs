@@ -67,6 +67,7 @@ impl std::fmt::Display for Cursor {
 
 /// A page of a list.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,

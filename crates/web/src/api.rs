@@ -10,8 +10,84 @@ use insula_access::{OperatorOperation, TenantOperation};
 use insula_blueprint::own;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 
 type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// Where schemas stand in the document.
+const SCHEMAS: &str = "/components/schemas";
+/// Where schemas of requests stand until it is known which of them differ from those of replies.
+const REQUEST_SCHEMAS: &str = "/components/requests";
+
+/// The schemas of what is sent to us and of what we send. One type may have one of each: in a reply every field is
+/// there, in a request some may be left out.
+struct Generators {
+    requests: SchemaGenerator,
+    replies: SchemaGenerator,
+}
+
+impl Generators {
+    fn new() -> Self {
+        let settings = |path: &'static str| {
+            SchemaSettings::draft2020_12().with(|settings| {
+                settings.definitions_path = path.into();
+                settings.meta_schema = None;
+            })
+        };
+        Self {
+            requests: settings(REQUEST_SCHEMAS).for_deserialize().into_generator(),
+            replies: settings(SCHEMAS).for_serialize().into_generator(),
+        }
+    }
+
+    /// All schemas, and for each of a request the name it got.
+    fn finish(mut self) -> (Map<String, Json>, BTreeMap<String, String>) {
+        let mut schemas = self.replies.take_definitions(true);
+        let requests = self.requests.take_definitions(true);
+        let mut names: BTreeMap<String, String> =
+            requests.keys().map(|name| (name.clone(), name.clone())).collect();
+        // A schema that differs takes those that refer to it with it, hence until nothing changes.
+        loop {
+            let mut settled = true;
+            for (name, schema) in &requests {
+                let mut named = schema.clone();
+                rename(&mut named, &names);
+                if names[name] == *name && schemas.get(name).is_some_and(|reply| *reply != named) {
+                    names.insert(name.clone(), format!("{name}Input"));
+                    settled = false;
+                }
+            }
+            if settled {
+                break;
+            }
+        }
+        for (name, mut schema) in requests {
+            rename(&mut schema, &names);
+            schemas.insert(names[&name].clone(), schema);
+        }
+        (schemas, names)
+    }
+}
+
+/// Gives references to schemas of requests the names that those got.
+fn rename(value: &mut Json, names: &BTreeMap<String, String>) {
+    match value {
+        Json::Object(fields) => {
+            for (key, field) in fields {
+                let target = field.as_str().filter(|_| key == "$ref");
+                let name = target.and_then(|target| {
+                    target.strip_prefix('#')?.strip_prefix(REQUEST_SCHEMAS)?.strip_prefix('/')
+                });
+                match name.and_then(|name| names.get(name)) {
+                    Some(name) => *field = json!(format!("#{SCHEMAS}/{name}")),
+                    None => rename(field, names),
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| rename(item, names)),
+        _ => {}
+    }
+}
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
@@ -178,7 +254,7 @@ impl Endpoint {
         self.needs
     }
 
-    fn describe(&self, generator: &mut SchemaGenerator) -> Json {
+    fn describe(&self, generators: &mut Generators) -> Json {
         let mut operation = json!({ "operationId": self.id, "tags": [self.tag], "summary": self.summary });
         match self.needs {
             Needs::Nothing => operation["security"] = json!([]),
@@ -194,20 +270,20 @@ impl Endpoint {
                 operation["x-permission"] = json!(name);
             }
         }
-        let parameters = self.parameters(generator);
+        let parameters = self.parameters(&mut generators.requests);
         if !parameters.is_empty() {
             operation["parameters"] = Json::Array(parameters);
         }
         if let Some(body) = self.body {
-            let schema = body(generator);
+            let schema = body(&mut generators.requests);
             operation["requestBody"] =
                 json!({ "required": true, "content": { "application/json": { "schema": schema } } });
         }
         let mut done = json!({ "description": if self.status == 201 { "Created" } else { "Done" } });
         if let Some(reply) = self.reply {
-            done["content"] = json!({ "application/json": { "schema": reply(generator) } });
+            done["content"] = json!({ "application/json": { "schema": reply(&mut generators.replies) } });
         }
-        let problem = generator.subschema_for::<Problem>();
+        let problem = generators.replies.subschema_for::<Problem>();
         operation["responses"] = json!({
             self.status.to_string(): done,
             "default": {
@@ -298,33 +374,32 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
     pub fn into_router(self) -> Router<S> {
         self.router
     }
+}
 
-    /// The OpenAPI 3.1 document.
-    #[must_use]
-    pub fn document(&self, title: &str, version: &str) -> Json {
-        let settings = SchemaSettings::draft2020_12().with(|settings| {
-            settings.definitions_path = "/components/schemas".into();
-            settings.meta_schema = None;
-        });
-        let mut generator = settings.into_generator();
-        let mut paths: Map<String, Json> = Map::new();
-        for endpoint in &self.endpoints {
-            let operation = endpoint.describe(&mut generator);
-            let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
-            path[endpoint.method.name()] = operation;
-        }
-        json!({
-            "openapi": "3.1.0",
-            "info": { "title": title, "version": version, "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },
-            "security": [{ "bearer": [] }, { "apiKey": [] }],
-            "paths": paths,
-            "components": {
-                "schemas": generator.take_definitions(true),
-                "securitySchemes": {
-                    "bearer": { "type": "http", "scheme": "bearer", "description": "An access token or an API key." },
-                    "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
-                },
-            },
-        })
+/// The OpenAPI 3.1 document of these endpoints.
+#[must_use]
+pub fn document(endpoints: &[Endpoint], title: &str, version: &str) -> Json {
+    let mut generators = Generators::new();
+    let mut paths: Map<String, Json> = Map::new();
+    for endpoint in endpoints {
+        let operation = endpoint.describe(&mut generators);
+        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        path[endpoint.method.name()] = operation;
     }
+    let (schemas, names) = generators.finish();
+    let mut paths = Json::Object(paths);
+    rename(&mut paths, &names);
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": title, "version": version, "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },
+        "security": [{ "bearer": [] }, { "apiKey": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "description": "An access token or an API key." },
+                "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
+            },
+        },
+    })
 }

@@ -11,7 +11,7 @@ mod patch;
 mod problem;
 mod query;
 
-pub use api::{Api, Endpoint, Method, Needs};
+pub use api::{Api, Endpoint, Method, Needs, document};
 pub use body::{Json, MAX_BODY};
 pub use caller::{Credential, Entrance, In, Operator, RequestInfo, SignedIn};
 pub use idempotency::{

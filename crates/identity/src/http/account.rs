@@ -38,14 +38,8 @@ pub(super) fn api() -> Api<State> {
             list_my_sessions,
         )
         .with(
-            Endpoint::new(
-                Method::Delete,
-                "/v1/me/sessions/{session}",
-                "endMySession",
-                TAG,
-                "Sign out elsewhere",
-            )
-            .signed_in(),
+            Endpoint::new(Method::Delete, "/v1/me/sessions/{id}", "endMySession", TAG, "Sign out elsewhere")
+                .signed_in(),
             end_my_session,
         )
 }

@@ -52,7 +52,7 @@ pub(super) fn api() -> Api<State> {
             create_api_key,
         )
         .with(
-            Endpoint::new(Method::Get, "/v1/orgs/{org}/api-keys/{key}", "getApiKey", TAG, "An API key")
+            Endpoint::new(Method::Get, "/v1/orgs/{org}/api-keys/{id}", "getApiKey", TAG, "An API key")
                 .allows::<ListKeys>()
                 .replies::<ApiKey>(200),
             get_api_key,
@@ -60,7 +60,7 @@ pub(super) fn api() -> Api<State> {
         .with(
             Endpoint::new(
                 Method::Post,
-                "/v1/orgs/{org}/api-keys/{key}/rotate",
+                "/v1/orgs/{org}/api-keys/{id}/rotate",
                 "rotateApiKey",
                 TAG,
                 "Put a fresh key in the place of one",
@@ -74,7 +74,7 @@ pub(super) fn api() -> Api<State> {
         .with(
             Endpoint::new(
                 Method::Delete,
-                "/v1/orgs/{org}/api-keys/{key}",
+                "/v1/orgs/{org}/api-keys/{id}",
                 "revokeApiKey",
                 TAG,
                 "Revoke an API key, at once and for good",
@@ -166,7 +166,8 @@ async fn list_api_keys(
     let mut tx = state.storage.read(Store::Directory, &proof).await?;
     let rows = api_key::list(&mut tx, &proof, page).await?;
     drop(tx);
-    let last_use = (state.last_use)(proof.organization()).await?;
+    let ledger = state.storage.read(Store::Ledger, &proof).await?;
+    let last_use = (state.last_use)(ledger).await?;
     let show = |row: &KeyRow| shown(&state, row, last_use.get(&row.id).copied());
     let items = rows.items.iter().map(show).collect::<Result<_>>()?;
     Ok(Json(Page { items, next_cursor: rows.next_cursor }))
@@ -180,7 +181,8 @@ async fn get_api_key(
     let mut tx = state.storage.read(Store::Directory, &proof).await?;
     let row = api_key::find(&mut tx, key_id(&key)?).await?;
     drop(tx);
-    let last_use = (state.last_use)(proof.organization()).await?;
+    let ledger = state.storage.read(Store::Ledger, &proof).await?;
+    let last_use = (state.last_use)(ledger).await?;
     Ok(Json(shown(&state, &row, last_use.get(&row.id).copied())?))
 }
 

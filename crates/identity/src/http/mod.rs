@@ -6,20 +6,22 @@ mod keys;
 mod members;
 mod sign_in;
 
-use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier};
+use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
-use insula_storage::Storage;
+use insula_storage::{Storage, TenantTx};
 use insula_web::Api;
 use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 pub use cookie::refresh_cookie;
 pub use sign_in::{Client, Membership, mint};
 
-/// When each key of an organization was last used; the ledger knows.
-pub type LastUse =
-    Arc<dyn Fn(OrgId) -> Pin<Box<dyn Future<Output = Result<HashMap<KeyId, Instant>>> + Send>> + Send + Sync>;
+/// An answer that has to be looked up.
+pub type LookedUp<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
+/// When each key of an organization was last used, asked of its part of the ledger.
+pub type LastUse = Arc<dyn Fn(TenantTx) -> LookedUp<HashMap<KeyId, Instant>> + Send + Sync>;
 
 /// How many API keys an organization may have; `None` is unlimited.
 pub type KeyBound = Arc<dyn Fn(OrgId) -> Option<i64> + Send + Sync>;
@@ -43,6 +45,8 @@ pub struct State {
     pub signer: TokenSigner,
     /// Knows the public keys.
     pub verifier: TokenVerifier,
+    /// Makes and knows refresh tokens.
+    pub refresh_tokens: RefreshTokens,
     /// The pepper of API keys.
     pub pepper: Keyring,
     /// Whether people reach us by HTTPS alone, so that cookies may say so.

@@ -179,7 +179,7 @@ async fn login(
     let mut tx = state.storage.platform_write(Store::Directory, &Worker::SignIn).await?;
     let organizations = memberships(&mut tx, user.id).await?;
     let chosen = choose(&organizations, request.organization.as_deref())?;
-    let opened = session::begin(&mut tx, &state.env, user.id, &info).await?;
+    let opened = session::begin(&mut tx, &state.env, &state.refresh_tokens, user.id, &info).await?;
     tx.commit().await?;
     let access_token = mint(&state, user.id, opened.session, chosen.as_ref());
     let (cookie, refresh_token) = deliver(&state, request.client, &opened);
@@ -210,7 +210,7 @@ async fn refresh_token(
     };
     let Some(token) = token else { return Err(session::expired().into()) };
     let mut tx = state.storage.platform_write(Store::Directory, &Worker::SignIn).await?;
-    let opened = match session::refresh(&mut tx, &state.env, &token).await? {
+    let opened = match session::refresh(&mut tx, &state.env, &state.refresh_tokens, &token).await? {
         Refreshed::Opened(opened) => opened,
         Refreshed::Expired => return Err(session::expired().into()),
         Refreshed::Reused(session) => {
@@ -243,7 +243,7 @@ async fn logout(
     };
     if let Some(token) = token {
         let mut tx = state.storage.platform_write(Store::Directory, &Worker::SignIn).await?;
-        if let Some((session, user)) = session::of_token(&mut tx, &token).await? {
+        if let Some((session, user)) = session::of_token(&mut tx, &state.refresh_tokens, &token).await? {
             // Signing out twice is signing out.
             let _ = session::end(&mut tx, &state.env, session, user).await;
             tx.commit().await?;

@@ -34,8 +34,11 @@ pub struct Mark(u64);
 /// What a call of [`Tail::poll`] came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Polled {
-    /// How many entries were told; fewer than the limit means that there are no more now.
+    /// How many entries were told.
     pub entries: usize,
+    /// Whether they were all there was when the call was made: false when the limit was reached, or when a file
+    /// couldn't be read to its end, which the next call reports.
+    pub complete: bool,
     /// What to confirm once they, and all told before them, are in the ledger.
     pub mark: Mark,
 }
@@ -104,6 +107,7 @@ impl Tail {
         for reader in readers {
             self.read(reader, limit, &mut entries, &mut tell);
         }
+        let complete = entries < limit && self.failed.is_none();
         if let Err(error) = self.remove_confirmed() {
             self.failed.get_or_insert(error);
         }
@@ -112,7 +116,7 @@ impl Tail {
             // What was told must not be lost to the caller with the error: that is for the next call.
             failed => self.failed = failed,
         }
-        Ok(Polled { entries, mark: Mark(self.batch) })
+        Ok(Polled { entries, complete, mark: Mark(self.batch) })
     }
 
     fn read(

@@ -18,8 +18,8 @@ CREATE TABLE user_account (
 CREATE TABLE session (
     id             {id} NOT NULL PRIMARY KEY,
     user_id        {id} NOT NULL REFERENCES user_account (id),
-    token_hash     {bytes} NOT NULL UNIQUE,
-    previous_hash  {bytes} UNIQUE,
+    token_hash     {bytes} NOT NULL,
+    previous_hash  {bytes},
     previous_until {instant},
     user_agent     TEXT,
     address        TEXT,

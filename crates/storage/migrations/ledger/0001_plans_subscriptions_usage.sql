@@ -65,3 +65,14 @@ CREATE TABLE usage_rollup (
 CREATE INDEX usage_rollup_current ON usage_rollup (span, start_at);
 --@ tenant usage_rollup(tenant_id): select
 --@ platform usage_rollup: select, insert, update
+
+-- When each API key was last used. Kept beside the events, since a look through all of a tenant's events for the
+-- latest of each key would grow with every request.
+CREATE TABLE key_use (
+    tenant_id    {id} NOT NULL,
+    key_id       {id} NOT NULL,
+    last_used_at {instant} NOT NULL,
+    PRIMARY KEY (tenant_id, key_id)
+){strict};
+--@ tenant key_use(tenant_id): select
+--@ platform key_use: select, insert, update

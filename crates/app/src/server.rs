@@ -1,0 +1,144 @@
+//! The API as a whole: every slice's endpoints, the document that describes them, the console.
+
+use crate::{console, operator, platform::Platform, public, sign_up::SlugQueue};
+use axum::{Extension, Router, routing::get};
+use http::header;
+use insula_access::{Authorized, ReadLimits};
+use insula_blueprint::LimitIndex;
+use insula_gateway::Gate;
+use insula_identity::{api_key, member};
+use insula_kernel::{Error, Instant, OrgId, Quantity};
+use insula_metering::http::{Counted, LiveLimit, LiveLimits, Stocks};
+use insula_storage::Store;
+use insula_web::{Api, Idempotency};
+use serde_json::Value as Json;
+use std::{future::ready, sync::Arc};
+
+/// Every endpoint, each with the state of its slice.
+struct Endpoints {
+    public: Api<public::State>,
+    operator: Api<Platform>,
+    tenancy: Api<insula_tenancy::State>,
+    identity: Api<insula_identity::http::State>,
+    metering: Api<insula_metering::http::State>,
+    billing: Api<insula_billing::http::State>,
+}
+
+fn endpoints() -> Endpoints {
+    Endpoints {
+        public: public::api(),
+        operator: operator::api(),
+        tenancy: insula_tenancy::api(),
+        identity: insula_identity::http::api(),
+        metering: insula_metering::http::api(),
+        billing: insula_billing::http::api(),
+    }
+}
+
+/// The OpenAPI document of everything that is served.
+#[must_use]
+pub fn openapi() -> Json {
+    let all = endpoints();
+    let described = [
+        all.public.endpoints(),
+        all.identity.endpoints(),
+        all.tenancy.endpoints(),
+        all.metering.endpoints(),
+        all.billing.endpoints(),
+        all.operator.endpoints(),
+    ];
+    insula_web::document(&described.concat(), "Insula", env!("CARGO_PKG_VERSION"))
+}
+
+/// Everything that a platform host serves.
+pub(crate) fn router(platform: &Platform) -> Router {
+    let identity = identity_state(platform);
+    let document = bytes::Bytes::from(openapi().to_string());
+    let all = endpoints();
+    let public =
+        public::State { platform: platform.clone(), identity: identity.clone(), slugs: SlugQueue::default() };
+    let Platform { storage, env, blueprint, settler, .. } = platform.clone();
+    let limits = Arc::new(Standings { platform: platform.clone() });
+    let metering = insula_metering::http::State {
+        storage: storage.clone(),
+        env: env.clone(),
+        settler,
+        blueprint: blueprint.clone(),
+        limits: limits.clone(),
+        stocks: limits,
+    };
+    let billing = insula_billing::http::State { storage: storage.clone(), blueprint };
+    Router::new()
+        .merge(all.public.into_router().with_state(public))
+        .merge(all.operator.into_router().with_state(platform.clone()))
+        .merge(all.tenancy.into_router().with_state(insula_tenancy::State { storage, env }))
+        .merge(all.identity.into_router().with_state(identity))
+        .merge(all.metering.into_router().with_state(metering))
+        .merge(all.billing.into_router().with_state(billing))
+        .route(
+            "/v1/openapi.json",
+            get(move || ready(([(header::CONTENT_TYPE, "application/json")], document))),
+        )
+        .route("/", get(console::to_console))
+        .route("/console", get(console::to_console))
+        .route("/console/", get(console::serve))
+        .route("/console/{*path}", get(console::serve))
+        .layer(Extension(Arc::new(Idempotency::new(&platform.keyring))))
+}
+
+fn identity_state(platform: &Platform) -> insula_identity::http::State {
+    let gate: Arc<Gate> = platform.gate.clone();
+    insula_identity::http::State {
+        storage: platform.storage.clone(),
+        env: platform.env.clone(),
+        live: platform.identity.clone(),
+        organizations: platform.organizations.clone(),
+        blueprint: platform.blueprint.clone(),
+        hasher: platform.hasher.clone(),
+        refresh_tokens: platform.refresh_tokens.clone(),
+        signer: platform.signer.clone(),
+        verifier: platform.verifier.clone(),
+        pepper: platform.keyring.derive("api-keys"),
+        secure_cookies: platform.secure_cookies,
+        last_use: Arc::new(|mut ledger| {
+            Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger).await?) })
+        }),
+        key_bound: Arc::new(move |org| bound(&gate, org, LimitIndex::API_KEYS)),
+    }
+}
+
+/// How far a limit goes for an organization; one that isn't known has nothing.
+fn bound(gate: &Gate, org: OrgId, limit: LimitIndex) -> Option<i64> {
+    gate.entitlement(org).map_or(Some(0), |entitlement| entitlement.bound(limit.get()))
+}
+
+/// Where organizations stand, of the gate's own counters and of what the directory counts.
+struct Standings {
+    platform: Platform,
+}
+
+impl LiveLimits for Standings {
+    fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit {
+        let usage = self.platform.gate.usage(org, limit, now);
+        LiveLimit {
+            bound: bound(&self.platform.gate, org, limit).map(Quantity::from_units),
+            used: Quantity::from_units(usage.map_or(0, |usage| usage.used)),
+            resets_at: usage.map(|usage| usage.resets_at),
+        }
+    }
+}
+
+impl Stocks for Standings {
+    fn count<'a>(&'a self, proof: &'a Authorized<ReadLimits>, limit: LimitIndex) -> Counted<'a> {
+        Box::pin(async move {
+            let Platform { storage, env, .. } = &self.platform;
+            let mut tx = storage.read(Store::Directory, proof).await?;
+            let count = match limit {
+                LimitIndex::MEMBERS => member::count(&mut tx).await?,
+                LimitIndex::API_KEYS => api_key::count(&mut tx, env.now()).await?,
+                _ => return Err(Error::internal("a stock that nobody counts")),
+            };
+            Ok(Quantity::from_units(count))
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! Plans and their versions, subscriptions, and what they entitle to.
+//!
+//! What must always hold: a version of a plan never changes once it was made; a subscription names the version it is
+//! on, whatever the blueprint says later; what an organization may do follows from that version alone.
+
+pub mod http;
+mod plan;
+mod store;
+pub mod subscription;
+
+pub use plan::{
+    AppliedBlueprint, AppliedPlan, BlueprintVersion, Definition, apply_blueprint, current_blueprint,
+    current_versions,
+};
+pub use store::{PLATFORM_STATEMENTS, TENANT_STATEMENTS};

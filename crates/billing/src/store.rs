@@ -1,0 +1,31 @@
+//! The tables of blueprint versions, plan versions and subscriptions.
+
+use insula_storage::statements;
+
+statements! {
+    catalogue TENANT_STATEMENTS of Tenant;
+    Ledger GET_SUBSCRIPTION(tenant: Id) =
+        "SELECT id, plan, plan_version, status, started_at FROM subscription WHERE tenant_id = $1";
+}
+
+statements! {
+    catalogue PLATFORM_STATEMENTS of Platform;
+    Ledger CURRENT_BLUEPRINT() =
+        "SELECT number, digest, source, applied_at FROM blueprint_version ORDER BY number DESC LIMIT 1";
+    Ledger INSERT_BLUEPRINT(number: Int, id: Id, digest: Text, source: Text, now: Int, by: Text) =
+        "INSERT INTO blueprint_version (number, id, digest, source, applied_at, applied_by)
+         VALUES ($1, $2, $3, $4, $5, $6)";
+    Ledger CURRENT_PLAN(plan: Text) =
+        "SELECT version, digest FROM plan_version WHERE plan = $1 ORDER BY version DESC LIMIT 1";
+    Ledger INSERT_PLAN(plan: Text, version: Int, digest: Text, definition: Text, now: Int) =
+        "INSERT INTO plan_version (plan, version, digest, definition, created_at) VALUES ($1, $2, $3, $4, $5)";
+    Ledger CURRENT_VERSIONS() = "SELECT plan, max(version) FROM plan_version GROUP BY plan";
+
+    Ledger INSERT_SUBSCRIPTION(tenant: Id, id: Id, plan: Text, version: Int, now: Int) =
+        "INSERT INTO subscription (tenant_id, id, plan, plan_version, status, started_at)
+         VALUES ($1, $2, $3, $4, 'prepared', $5)";
+    Ledger ACTIVATE(tenant: Id) = "UPDATE subscription SET status = 'active' WHERE tenant_id = $1 AND status = 'prepared'";
+    Ledger REMOVE_PREPARED(tenant: Id) = "DELETE FROM subscription WHERE tenant_id = $1 AND status = 'prepared'";
+    Ledger ALL_SUBSCRIPTIONS() = "SELECT tenant_id, plan, plan_version FROM subscription";
+    Ledger ALL_PLAN_VERSIONS() = "SELECT plan, version, definition FROM plan_version";
+}

@@ -1,0 +1,80 @@
+//! The program `insula`: runs an installation, and talks to one.
+//!
+//! Exit codes: 0 done; 1 it failed, and says why on standard error; 2 the command line is wrong; 3 what was checked has
+//! mistakes (`blueprint check`, `doctor`).
+
+mod blueprint;
+mod client;
+mod development;
+mod doctor;
+mod keys;
+mod output;
+mod run;
+mod up;
+mod upstreams;
+mod usage;
+
+use clap::{Parser, Subcommand};
+use output::{Failed, Output};
+use std::{path::PathBuf, process::ExitCode};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Turns an application into a multi-tenant SaaS: one blueprint, one binary.
+#[derive(Parser)]
+#[command(name = "insula", version, about, propagate_version = true)]
+struct Arguments {
+    /// Answer in JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a blueprint with an embedded store, for development.
+    Up(up::UpArguments),
+    /// Run an installation, for production.
+    Serve {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Check a blueprint, show its schema, put it in force.
+    #[command(subcommand)]
+    Blueprint(blueprint::BlueprintCommand),
+    /// Make, list, rotate and revoke API keys of an organization.
+    Key(keys::KeyArguments),
+    /// Show what an organization used.
+    Usage(usage::UsageArguments),
+    /// Say what is wrong with a set-up.
+    Doctor(doctor::DoctorArguments),
+    /// Print the OpenAPI document of the API.
+    #[command(hide = true)]
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let outcome = match arguments.command {
+        Command::Up(up) => up::up(&up, &output),
+        Command::Serve { config } => run::serve(&config, &output),
+        Command::Blueprint(command) => blueprint::run(&command, &output),
+        Command::Key(key) => keys::run(&key, &output),
+        Command::Usage(usage) => usage::run(&usage, &output),
+        Command::Doctor(doctor) => doctor::run(&doctor, &output),
+        Command::Openapi => {
+            output.plain(&serde_json::to_string_pretty(&insula_app::openapi()).unwrap_or_default());
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => output.fail(&failed),
+    }
+}
+
+type Outcome = Result<(), Failed>;

@@ -1,0 +1,217 @@
+//! `insula up`: a blueprint with an embedded store, ready to try.
+
+use crate::{
+    Outcome,
+    client::Client,
+    development::{Demo, Development, Person, write_private},
+    output::{Failed, Output},
+    run,
+    upstreams::Services,
+};
+use clap::Args;
+use insula_app::{Config, FirstOperator, read_secret};
+use insula_blueprint::Compiled;
+use insula_kernel::{Env, Secret, base32_encode};
+use insula_storage::Engine;
+use serde_json::{Value as Json, json};
+use std::{
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+const OPERATOR: &str = "operator@insula.localhost";
+const DEMO_OWNER: &str = "owner@demo.localhost";
+const DEMO: &str = "demo";
+
+#[derive(Args)]
+pub(crate) struct UpArguments {
+    /// The blueprint's directory.
+    #[arg(default_value = ".")]
+    blueprint: PathBuf,
+    /// Make an organization with an API key, to try things out.
+    #[arg(long)]
+    demo: bool,
+    /// The folder for everything that is kept.
+    #[arg(long, default_value = "insula-data")]
+    data: PathBuf,
+    /// The address to listen at.
+    #[arg(long, default_value = "localhost:7070")]
+    listen: String,
+}
+
+pub(crate) fn up(arguments: &UpArguments, output: &Output) -> Outcome {
+    run::log(false);
+    let begun = Instant::now();
+    let source = run::read_blueprint(&arguments.blueprint)?;
+    std::fs::create_dir_all(&arguments.data)
+        .map_err(|error| format!("the data folder {} can't be used: {error}", arguments.data.display()))?;
+    let mut known = Development::read(&arguments.data).unwrap_or_default();
+    let config = config(arguments, &mut known)?;
+    let host = host(&arguments.listen);
+    let runtime = run::runtime()?;
+    runtime.block_on(async {
+        let folder = folder_of(&arguments.blueprint);
+        let blueprint = source.compiled.clone();
+        let (insula, _) = run::start(config, Some(source)).await?;
+        let url = format!("http://{host}:{}", insula.local_addr().port());
+        known.url = Some(url.clone());
+        known.write(&arguments.data)?;
+        let mut services = Services::start(&blueprint, &folder, &url, output).await?;
+        let tried = arguments.demo.then(|| {
+            let (url, blueprint, mut known) = (url.clone(), blueprint.clone(), known.clone());
+            tokio::task::spawn_blocking(move || demo(&url, &blueprint, &mut known).map(|()| known))
+        });
+        if let Some(tried) = tried {
+            known = tried.await.map_err(|error| Failed::new(error.to_string()))??;
+            known.write(&arguments.data)?;
+        }
+        announce(&known, &url, &blueprint, begun, output);
+        loop {
+            tokio::select! {
+                stopped = run::told_to_stop() => break stopped?,
+                ended = services.first_to_end() => {
+                    output.progress(&format!("insula: {ended}; its routes answer 502 until it runs again."));
+                    services.forget_ended();
+                }
+            }
+        }
+        insula.shutdown().await;
+        services.stop().await;
+        Ok(())
+    })
+}
+
+/// The directory that a blueprint's services are started in.
+fn folder_of(blueprint: &Path) -> PathBuf {
+    let folder = if blueprint.is_dir() { Some(blueprint) } else { blueprint.parent() };
+    folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn host(listen: &str) -> &str {
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
+    // Browsers give pages at `localhost` what they give HTTPS pages; an address gets less.
+    if host == "127.0.0.1" || host == "[::1]" || host == "0.0.0.0" { "localhost" } else { host }
+}
+
+fn config(arguments: &UpArguments, known: &mut Development) -> Result<Config, Failed> {
+    let listen: SocketAddr = arguments
+        .listen
+        .to_socket_addrs()
+        .ok()
+        .and_then(|addresses| addresses.into_iter().min_by_key(SocketAddr::is_ipv6))
+        .ok_or_else(|| {
+            Failed::new(format!("--listen {}: not an address such as localhost:7070", arguments.listen))
+        })?;
+    let secret = arguments.data.join("secret.key");
+    if !secret.exists() {
+        write_private(&secret, &random_text(32, true))?;
+    }
+    let operator = known
+        .operator
+        .get_or_insert_with(|| Person { email: OPERATOR.to_owned(), password: random_text(15, false) })
+        .clone();
+    known.write(&arguments.data)?;
+    Ok(Config {
+        listen,
+        public_url: format!("http://{}:{}", host(&arguments.listen), listen.port()),
+        platform_hosts: Vec::new(),
+        data: arguments.data.clone(),
+        engine: Engine::Sqlite { folder: arguments.data.clone() },
+        secret: read_secret(&secret)?,
+        operator: Some(FirstOperator { email: operator.email, password: Secret::new(operator.password) }),
+        cores: None,
+        drain_seconds: 5,
+    })
+}
+
+/// Random bytes as text, in hexadecimal or base 32.
+fn random_text(bytes: usize, hexadecimal: bool) -> String {
+    let mut random = vec![0u8; bytes];
+    Env::system().rng.fill(&mut random);
+    if hexadecimal {
+        return random.iter().map(|byte| format!("{byte:02x}")).collect();
+    }
+    base32_encode(&random)
+}
+
+/// Makes the demo organization and its key, or finds them as an earlier start left them.
+fn demo(url: &str, blueprint: &Compiled, known: &mut Development) -> Result<(), Failed> {
+    let mut client = Client::anonymous(url);
+    let demo = known.demo.get_or_insert_with(|| Demo {
+        org: DEMO.to_owned(),
+        email: DEMO_OWNER.to_owned(),
+        password: random_text(15, false),
+        api_key: None,
+    });
+    let body = json!({
+        "organization": { "name": "Demo", "slug": demo.org },
+        "owner": { "email": demo.email, "password": demo.password, "display_name": "Demo Owner" },
+        "client": "native",
+    });
+    match client.post("/v1/signup", &body) {
+        Ok(_) => demo.api_key = None,
+        // Made by an earlier start: its owner's password was kept.
+        Err(failed) if failed.detail.as_ref().is_some_and(|problem| problem["status"] == json!(409)) => {}
+        Err(failed) => return Err(failed),
+    }
+    client.sign_in(&demo.email, &demo.password, Some(&demo.org))?;
+    if demo
+        .api_key
+        .as_ref()
+        .is_some_and(|key| Client::anonymous(url).with_token(key).get("/v1/orgs/demo/limits").is_ok())
+    {
+        return Ok(());
+    }
+    let own: Vec<&str> = blueprint
+        .permissions()
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| !insula_blueprint::own::ALL.iter().any(|own| own.name == *name))
+        .chain(["usage:read"])
+        .collect();
+    let body = json!({ "name": "Demo", "environment": "development", "scopes": own });
+    let made = client.post(&format!("/v1/orgs/{}/api-keys", demo.org), &body)?;
+    demo.api_key = made["secret"].as_str().map(str::to_owned);
+    Ok(())
+}
+
+/// A call to try: the first route that needs no more than its path.
+fn curl(url: &str, blueprint: &Compiled, key: &str) -> Option<String> {
+    let plain = |pattern: &&str| !pattern.contains('{');
+    let routes = || blueprint.routes().iter().map(|route| route.pattern.as_str()).filter(plain);
+    let pattern = routes().find(|pattern| pattern.starts_with("GET ")).or_else(|| routes().next())?;
+    let (method, path) = pattern.split_once(' ')?;
+    let method = if method == "GET" || method == "*" { String::new() } else { format!("-X {method} ") };
+    Some(format!("curl -i {method}-H 'Authorization: Bearer {key}' {url}{path}"))
+}
+
+fn announce(known: &Development, url: &str, blueprint: &Compiled, begun: Instant, output: &Output) {
+    let operator = known.operator.as_ref();
+    let demo = known.demo.as_ref();
+    let line = demo.and_then(|demo| demo.api_key.as_deref()).and_then(|key| curl(url, blueprint, key));
+    let mut text = format!(
+        "\n{} runs at {url} (ready after {:.1} s; Ctrl-C stops it)\n\n  Console   {url}/console/\n",
+        blueprint.product().name,
+        begun.elapsed().as_secs_f32(),
+    );
+    if let Some(operator) = operator {
+        text.push_str(&format!("  Operator  {}  {}\n", operator.email, operator.password));
+    }
+    if let Some(demo) = demo {
+        text.push_str(&format!("  Demo      {}  {}\n", demo.email, demo.password));
+    }
+    if let Some(line) = &line {
+        text.push_str(&format!("\nTry a call:\n\n  {line}\n"));
+    }
+    let person = |person: &Person| json!({ "email": person.email, "password": person.password });
+    let document = json!({
+        "url": url,
+        "operator": operator.map_or(Json::Null, person),
+        "demo": demo.map_or(Json::Null, |demo| json!({
+            "org": demo.org, "email": demo.email, "password": demo.password, "api_key": demo.api_key, "curl": line,
+        })),
+        "services": {},
+    });
+    output.result(&text, &document);
+}

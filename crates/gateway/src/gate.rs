@@ -1,0 +1,175 @@
+//! The gate: decides on every request, at the gateway and at the API alike.
+//!
+//! What must always hold: a decision is synchronous and takes no lock that another request could hold; every change
+//! that was made before a request came is seen by it. Changes exclude each other, requests never wait for them.
+
+mod admission;
+mod admit;
+mod authenticate;
+mod entrance;
+mod identity;
+mod lane;
+mod marks;
+mod rates;
+mod snapshot;
+
+pub use admission::{Admission, Ending};
+pub use admit::Asked;
+pub use lane::Lane;
+pub use marks::{Marks, Refusal};
+pub use snapshot::Snapshot;
+
+pub(crate) use authenticate::{Identified, X_API_KEY};
+pub(crate) use marks::X_ORG_ID;
+
+use arc_swap::ArcSwap;
+use insula_blueprint::{Compiled, LimitIndex};
+use insula_identity::{TokenSigner, TokenVerifier};
+use insula_kernel::{Env, Instant, Keyring, OrgId};
+use insula_limits::{Entitlement, Usage, Window};
+use insula_metering::log::Writer;
+use parking_lot::Mutex;
+use rates::Rates;
+use std::sync::Arc;
+
+/// What a gate is made of.
+pub struct GateParts {
+    /// Time and randomness.
+    pub env: Env,
+    /// The blueprint in force.
+    pub blueprint: Compiled,
+    /// The organizations; shared with those who change them.
+    pub organizations: Arc<insula_tenancy::Live>,
+    /// Keys, members, operators and ended sessions; shared with those who change them.
+    pub identities: Arc<insula_identity::Live>,
+    /// The installation's keys; hashes of API keys stand under the one derived for `api-keys`.
+    pub keyring: Keyring,
+    /// Checks access tokens.
+    pub verifier: TokenVerifier,
+    /// Signs identity tokens for upstreams.
+    pub signer: TokenSigner,
+    /// What each organization may do under the blueprint.
+    pub entitlements: Vec<(OrgId, Entitlement)>,
+}
+
+/// Decides on requests. One per process, shared by all cores and the API.
+pub struct Gate {
+    env: Env,
+    snapshot: ArcSwap<Snapshot>,
+    organizations: Arc<insula_tenancy::Live>,
+    identities: Arc<insula_identity::Live>,
+    pepper: Keyring,
+    verifier: TokenVerifier,
+    signer: TokenSigner,
+    rates: Rates,
+    /// Held by whoever changes the snapshot or what is in it; never by a request.
+    changes: Mutex<()>,
+}
+
+impl Gate {
+    /// A gate of these parts.
+    #[must_use]
+    pub fn new(parts: GateParts) -> Self {
+        let snapshot = Snapshot::new(Arc::new(parts.blueprint));
+        for (org, entitlement) in parts.entitlements {
+            let tenant = snapshot.tenant(org, Some(Arc::new(entitlement)), None);
+            snapshot.tenants.insert(&org, &tenant);
+        }
+        Self {
+            env: parts.env,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            organizations: parts.organizations,
+            identities: parts.identities,
+            pepper: parts.keyring.derive("api-keys"),
+            verifier: parts.verifier,
+            signer: parts.signer,
+            rates: Rates::default(),
+            changes: Mutex::new(()),
+        }
+    }
+
+    /// What one core thread needs for itself. `writer` is its end of the write-ahead log.
+    #[must_use]
+    pub fn lane(&self, writer: Writer) -> Lane {
+        Lane::new(self.env.clone(), writer)
+    }
+
+    /// The blueprint in force with all that is numbered by it: to be taken once per request.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) const fn signer(&self) -> &TokenSigner {
+        &self.signer
+    }
+
+    /// What an organization may do now.
+    #[must_use]
+    pub fn entitlement(&self, org: OrgId) -> Option<Arc<Entitlement>> {
+        self.snapshot().tenants.get(&org)?.entitlement.clone()
+    }
+
+    /// Takes in what an organization, new or known, may do from now on. `of` makes it for the blueprint in force,
+    /// which doesn't change while it runs.
+    pub fn put_entitlement(&self, org: OrgId, of: impl FnOnce(&Compiled) -> Entitlement) {
+        let _alone = self.changes.lock();
+        let snapshot = self.snapshot();
+        let entitlement = Some(Arc::new(of(&snapshot.compiled)));
+        let before = snapshot.tenants.get(&org);
+        let before = before.as_deref().map(|tenant| (&*snapshot, tenant));
+        snapshot.tenants.insert(&org, &snapshot.tenant(org, entitlement, before));
+    }
+
+    /// Puts another blueprint in force. Requests that are under way end under the one they began with; what is
+    /// used of a meter in a window goes on being counted where both blueprints bound it.
+    ///
+    /// `entitlements` says for the new blueprint what each organization may do; no entitlement changes meanwhile.
+    /// It has to name them all: one that isn't named may do nothing until [`Gate::put_entitlement`], and its counters
+    /// begin anew, as do those of a meter and window that no limit bounded before: restore them from the ledger.
+    pub fn replace_blueprint(
+        &self,
+        blueprint: Compiled,
+        entitlements: impl FnOnce(&Compiled) -> Vec<(OrgId, Entitlement)>,
+    ) {
+        let _alone = self.changes.lock();
+        let before = self.snapshot();
+        let after = Snapshot::new(Arc::new(blueprint));
+        for (org, entitlement) in entitlements(&after.compiled) {
+            let known = before.tenants.get(&org);
+            let known = known.as_deref().map(|tenant| (&*before, tenant));
+            let tenant = after.tenant(org, Some(Arc::new(entitlement)), known);
+            after.tenants.insert(&org, &tenant);
+        }
+        let compiled = Arc::clone(&after.compiled);
+        self.snapshot.store(Arc::new(after));
+        // Until this is done, and for keys that come in meanwhile, `Scopes::under` looks the names up.
+        self.identities.recompile(&compiled);
+    }
+
+    /// Adds what the ledger knows was used of a meter in the window that holds `start`. To be called once per
+    /// window, before traffic is let in.
+    pub fn restore(&self, org: OrgId, meter: &str, window: Window, start: Instant, used: i64) {
+        let _alone = self.changes.lock();
+        let snapshot = self.snapshot();
+        let tenant = snapshot.tenants.get(&org).unwrap_or_else(|| {
+            let tenant = snapshot.tenant(org, None, None);
+            snapshot.tenants.insert(&org, &tenant);
+            tenant
+        });
+        for (slot, counter) in snapshot.slots.iter().zip(&tenant.counters) {
+            if *slot.meter == *meter && slot.window == window {
+                counter.restore(start, used);
+            }
+        }
+    }
+
+    /// What an organization has used of a quota in the window of `now`, requests under way included; `None` for
+    /// limits that are no quotas and organizations that aren't known. The limit is one of the blueprint in force.
+    #[must_use]
+    pub fn usage(&self, org: OrgId, limit: LimitIndex, now: Instant) -> Option<Usage> {
+        let snapshot = self.snapshot();
+        let slot = snapshot.slot_of(limit)?;
+        Some(snapshot.tenants.get(&org)?.counters.get(slot)?.snapshot(now))
+    }
+}

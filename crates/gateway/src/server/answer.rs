@@ -1,0 +1,157 @@
+//! What becomes of a request: which side of the house answers it, and what every reply carries.
+
+use super::{core::Core, reply::ReplyBody};
+use crate::{
+    Asked, Refusal, errors,
+    headers::{self, X_REQUEST_ID},
+    host::{self, Side},
+};
+use axum::body::Body as ApiBody;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+use insula_blueprint::RouteMatch;
+use insula_kernel::{Instant, RequestId};
+use insula_web::RequestInfo;
+use std::{io::Write as _, net::IpAddr, rc::Rc, sync::Arc};
+
+/// Who is at the other end of a connection.
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    /// The address for `X-Forwarded-For`.
+    pub(crate) forwarded_for: HeaderValue,
+}
+
+/// What is known of a request from its beginning.
+pub(crate) struct Arrived {
+    pub(crate) id: RequestId,
+    pub(crate) id_header: HeaderValue,
+    pub(crate) now: Instant,
+    /// The host as it was sent.
+    pub(crate) host: HeaderValue,
+}
+
+impl Client {
+    pub(crate) fn new(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let forwarded_for = HeaderValue::from_str(&address.to_string());
+        Self { address, forwarded_for: forwarded_for.unwrap_or_else(|_| HeaderValue::from_static("unknown")) }
+    }
+}
+
+impl Core {
+    /// The reply to a request, whatever becomes of it.
+    pub(crate) async fn answer(
+        self: &Rc<Self>,
+        client: &Client,
+        request: Request<Incoming>,
+    ) -> Response<ReplyBody> {
+        let now = self.lane.now();
+        let id = self.lane.request_id(now);
+        let id_header = self.lane.header(|out| drop(write!(out, "{id}")));
+        let mut reply = match self.decide(client, request, id, id_header.clone(), now).await {
+            Ok(reply) => reply,
+            Err(refusal) => problem(refusal, id),
+        };
+        reply.headers_mut().insert(X_REQUEST_ID, id_header);
+        reply
+    }
+
+    async fn decide(
+        self: &Rc<Self>,
+        client: &Client,
+        request: Request<Incoming>,
+        id: RequestId,
+        id_header: HeaderValue,
+        now: Instant,
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        let host = host::of(request.uri(), request.headers())?;
+        headers::check_framing(request.headers())?;
+        if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
+            return Err(errors::method_not_allowed().into());
+        }
+        let arrived = Arrived { id, id_header, now, host };
+        // Checked to be ASCII when it was taken in.
+        let name = host::without_port(arrived.host.to_str().unwrap_or_default());
+        let lower;
+        let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            lower = name.to_ascii_lowercase();
+            &lower
+        } else {
+            name
+        };
+        match self.gateway.hosts.side(name) {
+            Side::Platform => self.ask_api(client, request, &arrived).await,
+            Side::Both if host::is_own_path(request.uri().path()) => {
+                self.ask_api(client, request, &arrived).await
+            }
+            Side::Both => self.ask_upstream(client, request, &arrived, None).await,
+            Side::Routes { slug } => self.ask_upstream(client, request, &arrived, slug).await,
+        }
+    }
+
+    async fn ask_upstream(
+        self: &Rc<Self>,
+        client: &Client,
+        request: Request<Incoming>,
+        arrived: &Arrived,
+        slug: Option<&str>,
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        let snapshot = self.gate.snapshot();
+        let path = request.uri().path();
+        let route = match snapshot.compiled().match_route(request.method().as_str(), path) {
+            Ok(RouteMatch::Found(route)) => route.index,
+            Ok(RouteMatch::NotFound) => return Err(insula_kernel::Error::not_found("route").into()),
+            Ok(RouteMatch::MethodNotAllowed(methods)) => {
+                let methods = HeaderValue::from_str(&methods.to_string());
+                let methods = methods.unwrap_or_else(|_| HeaderValue::from_static(""));
+                return Err(Refusal::from(errors::method_not_allowed()).allowing(methods));
+            }
+            Err(error) => return Err(errors::path(error).into()),
+        };
+        let asked = Asked {
+            id: arrived.id,
+            now: arrived.now,
+            peer: client.address,
+            headers: request.headers(),
+            slug,
+        };
+        let admission = self.gate.admit(&self.lane, &snapshot, route, &asked)?;
+        self.forward(client, request, arrived, admission, route).await
+    }
+
+    async fn ask_api(
+        &self,
+        client: &Client,
+        request: Request<Incoming>,
+        arrived: &Arrived,
+    ) -> Result<Response<ReplyBody>, Refusal> {
+        let snapshot = self.gate.snapshot();
+        let prefix = &snapshot.compiled().product().key_prefix;
+        let identified =
+            self.gate.identify(&self.lane, prefix, request.headers(), client.address, arrived.now)?;
+        if let Some(identified) = &identified {
+            self.gate.count_api_request(identified, arrived.now)?;
+        }
+        let (mut parts, body) = request.into_parts();
+        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let info =
+            RequestInfo { id: arrived.id, address: client.address, user_agent: user_agent.map(Arc::from) };
+        parts.extensions.insert(info);
+        parts.extensions.insert(Arc::clone(&self.entrance));
+        if let Some(identified) = identified {
+            parts.extensions.insert(identified.credential);
+        }
+        parts.headers.insert(X_REQUEST_ID, arrived.id_header.clone());
+        let request = Request::from_parts(parts, ApiBody::new(body));
+        Ok(self.gateway.control.answer(request, arrived.id).await?)
+    }
+}
+
+/// The reply that tells why there is no other.
+fn problem(refusal: Refusal, id: RequestId) -> Response<ReplyBody> {
+    let mut reply =
+        insula_web::problem_response(&refusal.error, id).map(|body: Bytes| ReplyBody::Whole(Some(body)));
+    refusal.write(reply.headers_mut());
+    reply
+}

@@ -1,0 +1,124 @@
+//! The body of a request on its way to the upstream: streamed, counted, bounded.
+
+use super::timer::Silence;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use insula_kernel::Span;
+use std::{
+    cell::Cell,
+    fmt,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+/// Why a body couldn't go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// It is larger than its route allows.
+    TooLarge,
+    /// Nothing came for too long.
+    Stalled,
+    /// It broke off, or its framing is wrong.
+    CutOff,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the body is too large",
+            Self::Stalled => "the body stopped coming in",
+            Self::CutOff => "the body was cut off",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// What is known of a body, for who waits for the reply.
+#[derive(Default)]
+pub(crate) struct Progress {
+    pub(crate) bytes: Cell<u64>,
+    pub(crate) done: Cell<bool>,
+    pub(crate) fault: Cell<Option<Fault>>,
+}
+
+/// The body of a request; most have none.
+pub(crate) struct Upload(Option<Streaming>);
+
+struct Streaming {
+    body: Incoming,
+    left: u64,
+    silence: Silence,
+    progress: Rc<Progress>,
+}
+
+impl Upload {
+    /// The body, of at most `most` bytes, and where its progress is seen if there is any.
+    pub(crate) fn new(body: Incoming, most: u64, idle: Span) -> (Self, Option<Rc<Progress>>) {
+        if body.is_end_stream() {
+            return (Self(None), None);
+        }
+        let progress = Rc::new(Progress::default());
+        let streaming =
+            Streaming { body, left: most, silence: Silence::new(idle), progress: Rc::clone(&progress) };
+        (Self(Some(streaming)), Some(progress))
+    }
+}
+
+impl Streaming {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        loop {
+            let frame = match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(_))) => return self.fail(Fault::CutOff),
+                Poll::Ready(None) => {
+                    self.progress.done.set(true);
+                    return Poll::Ready(None);
+                }
+                Poll::Pending if self.silence.poll_lasted(context) => return self.fail(Fault::Stalled),
+                Poll::Pending => return Poll::Pending,
+            };
+            self.silence.broken();
+            // Trailers could say what header fields of the same name may not: they don't go on.
+            let Ok(data) = frame.into_data() else { continue };
+            let length = data.len() as u64;
+            let Some(left) = self.left.checked_sub(length) else { return self.fail(Fault::TooLarge) };
+            self.left = left;
+            self.progress.bytes.set(self.progress.bytes.get() + length);
+            if self.body.is_end_stream() {
+                self.progress.done.set(true);
+            }
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+    }
+
+    fn fail(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.progress.fault.set(Some(fault));
+        Poll::Ready(Some(Err(fault)))
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match &mut self.0 {
+            None => Poll::Ready(None),
+            Some(streaming) => streaming.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|streaming| streaming.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |streaming| streaming.body.size_hint())
+    }
+}

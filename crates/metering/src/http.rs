@@ -1,0 +1,58 @@
+//! The API of usage and limits.
+
+mod limits;
+mod usage;
+
+pub use limits::{Counted, Limit, Limits, LiveLimit, LiveLimits, Stocks};
+pub use usage::{Usage, UsageBucket};
+
+use crate::SettlerHandle;
+use arc_swap::ArcSwap;
+use insula_access::{ReadLimits, ReadUsage};
+use insula_blueprint::Compiled;
+use insula_kernel::Env;
+use insula_storage::Storage;
+use insula_web::{Api, Endpoint, Method};
+use std::sync::Arc;
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub struct State {
+    /// The ledger.
+    pub storage: Storage,
+    /// The time.
+    pub env: Env,
+    /// Who brings the ledger up to date.
+    pub settler: SettlerHandle,
+    /// The blueprint in force.
+    pub blueprint: Arc<ArcSwap<Compiled>>,
+    /// Where organizations stand at this moment.
+    pub limits: Arc<dyn LiveLimits>,
+    /// How many there are of what limits of stock bound.
+    pub stocks: Arc<dyn Stocks>,
+}
+
+/// The endpoints.
+#[must_use]
+pub fn api() -> Api<State> {
+    let usage = Endpoint::new(
+        Method::Get,
+        "/v1/orgs/{org}/usage",
+        "getUsage",
+        "usage",
+        "What was used of a meter, hour by hour or day by day, the calls of a moment ago included",
+    )
+    .allows::<ReadUsage>()
+    .query::<usage::UsageQuery>()
+    .replies::<Usage>(200);
+    let limits = Endpoint::new(
+        Method::Get,
+        "/v1/orgs/{org}/limits",
+        "listLimits",
+        "usage",
+        "Every limit of the plan, with what is used and what remains of it",
+    )
+    .allows::<ReadLimits>()
+    .replies::<Limits>(200);
+    Api::default().with(usage, usage::get_usage).with(limits, limits::list_limits)
+}

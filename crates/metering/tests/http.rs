@@ -1,0 +1,243 @@
+//! The API of usage and limits, on both engines.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod support;
+
+use arc_swap::ArcSwap;
+use axum::{Router, body::Body};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use insula_access::{Authorized, Caller, OperatorCaller, Principal, ReadLimits};
+use insula_blueprint::{LimitIndex, PermissionSet, own};
+use insula_kernel::{Epoch, Error, Instant, OrgId, Quantity, Result, SessionId, Span, UserId};
+use insula_metering::{
+    SettlerHandle,
+    http::{Counted, LiveLimit, LiveLimits, State, Stocks, api},
+};
+use insula_testkit::{TestStore, on_both_engines};
+use insula_web::{Credential, Entrance};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use support::{NOON, Run};
+use tower::ServiceExt as _;
+
+const BLUEPRINT: &str = r#"
+[product]
+name = "Hello"
+headline_limit = "requests_per_day"
+[resources]
+greetings = ["read"]
+[meters.requests]
+event = "request"
+aggregate = "count"
+[limits.requests_per_day]
+meter = "requests"
+window = "day"
+warn_at = [50, 100]
+[limits.requests_per_second]
+kind = "rate"
+window = "second"
+[plans.free]
+price = { USD = { month = "0" } }
+limits = { requests_per_day = 100, requests_per_second = 10 }
+[upstreams.hello]
+targets = ["http://127.0.0.1:7101"]
+[[routes]]
+match = "GET /hello"
+upstream = "hello"
+permission = "greetings:read"
+"#;
+
+/// One organization, in which callers have these permissions.
+struct Door {
+    org: OrgId,
+    permissions: PermissionSet,
+}
+
+impl Entrance for Door {
+    fn caller(&self, credential: &Credential, organization: &str) -> Result<Caller> {
+        if organization != "acme" {
+            return Err(Error::not_found("organization"));
+        }
+        Ok(Caller::authenticated(credential.principal, self.org, Epoch(0), self.permissions))
+    }
+
+    fn operator(&self, _: &Credential) -> Result<OperatorCaller> {
+        Err(Error::not_found("place"))
+    }
+}
+
+/// Counters and stocks that stand still.
+struct Fixed;
+
+impl LiveLimits for Fixed {
+    fn standing(&self, _: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit {
+        let quantity = Quantity::from_units;
+        let none = LiveLimit { bound: None, used: Quantity::ZERO, resets_at: None };
+        match limit.get() {
+            0 => LiveLimit { bound: Some(quantity(2)), ..none },
+            1 => none,
+            2 => {
+                let resets_at = Some(now.floor(Span::from_days(1)) + Span::from_days(1));
+                LiveLimit { bound: Some(quantity(100)), used: quantity(30), resets_at }
+            }
+            _ => LiveLimit { bound: Some(quantity(10)), ..none },
+        }
+    }
+}
+
+impl Stocks for Fixed {
+    fn count<'a>(&'a self, _: &'a Authorized<ReadLimits>, limit: LimitIndex) -> Counted<'a> {
+        let count = if limit == LimitIndex::MEMBERS { 3 } else { 1 };
+        Box::pin(async move { Ok(Quantity::from_units(count)) })
+    }
+}
+
+struct Server {
+    run: Run,
+    org: OrgId,
+    settler: SettlerHandle,
+    router: Router,
+}
+
+async fn server(store: &TestStore, permissions: &[insula_blueprint::PermissionId]) -> Server {
+    let (run, settler) = Run::start(store).await;
+    let settler = settler.start();
+    let org = OrgId::generate(&run.env);
+    let state = State {
+        storage: run.storage.clone(),
+        env: run.env.clone(),
+        settler: settler.clone(),
+        blueprint: Arc::new(ArcSwap::from_pointee(
+            insula_blueprint::check("blueprint.toml", BLUEPRINT).unwrap().compile(),
+        )),
+        limits: Arc::new(Fixed),
+        stocks: Arc::new(Fixed),
+    };
+    let permissions = permissions.iter().copied().collect();
+    let door: Arc<dyn Entrance> = Arc::new(Door { org, permissions });
+    let user = UserId::generate(&run.env);
+    let principal = Principal::User { user, session: SessionId::generate(&run.env) };
+    let credential = Credential { principal, organization: Some(org) };
+    let router =
+        api().into_router().with_state(state).layer(axum::Extension(door)).layer(axum::Extension(credential));
+    Server { run, org, settler, router }
+}
+
+impl Server {
+    /// The status with the reply, or with the error's code, pointer and the code of the field.
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        if parts.status == StatusCode::OK {
+            let body = body.collect().await.unwrap().to_bytes();
+            return (200, serde_json::from_slice(&body).unwrap());
+        }
+        let error = parts.extensions.get::<Arc<Error>>().unwrap();
+        let field = error.fields().first().map(|field| json!([field.pointer, field.code]));
+        (parts.status.as_u16(), field.unwrap_or_else(|| json!(error.code())))
+    }
+
+    async fn refused(&self, query: &str) -> (String, String) {
+        let (status, field) = self.get(&format!("/v1/orgs/acme/usage?{query}")).await;
+        assert_eq!(status, 422, "{query}: {field}");
+        (field[0].as_str().unwrap().to_owned(), field[1].as_str().unwrap().to_owned())
+    }
+}
+
+on_both_engines! {
+    async fn usage_includes_the_call_of_a_moment_ago(store) {
+        let mut server = server(&store, &[own::USAGE_READ]).await;
+        for count in 1..=3 {
+            server.run.request(server.org, None, &[("requests", 1)]);
+            let (status, usage) = server.get("/v1/orgs/acme/usage?meter=requests").await;
+            assert_eq!(status, 200);
+            assert_eq!(usage["as_of"], NOON);
+            let buckets = usage["buckets"].as_array().unwrap();
+            assert_eq!(buckets.len(), 7);
+            assert_eq!(
+                buckets[6],
+                json!({ "start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z", "group": {}, "value": count.to_string() })
+            );
+            assert_eq!((&buckets[0]["start"], &buckets[0]["value"]), (&json!("2026-02-23T00:00:00Z"), &json!("0")));
+        }
+        let range = "from=2026-03-01T10:30:00Z&to=2026-03-01T13:30:00%2B01:00&window=hour&meter=requests";
+        let (_, usage) = server.get(&format!("/v1/orgs/acme/usage?{range}")).await;
+        let values: Vec<_> =
+            usage["buckets"].as_array().unwrap().iter().map(|bucket| (&bucket["start"], &bucket["value"])).collect();
+        let [ten, eleven, twelve] =
+            [10, 11, 12].map(|hour| json!(format!("2026-03-01T{hour}:00:00Z")));
+        assert_eq!(values, [(&ten, &json!("0")), (&eleven, &json!("0")), (&twelve, &json!("3"))]);
+        assert_eq!((&usage["meter"], &usage["unit"]), (&json!("requests"), &json!("request")));
+    }
+
+    async fn usage_that_is_not_settled_is_not_claimed(store) {
+        let mut server = server(&store, &[own::USAGE_READ]).await;
+        server.settler.shutdown().await.unwrap();
+        server.run.clock.advance(Span::from_secs(60));
+        server.run.request(server.org, None, &[("requests", 1)]);
+        let (status, usage) = server.get("/v1/orgs/acme/usage?meter=requests").await;
+        assert_eq!((status, &usage["as_of"], &usage["buckets"][6]["value"]), (200, &json!(NOON), &json!("0")));
+    }
+
+    async fn a_question_that_makes_no_sense_is_refused(store) {
+        let server = server(&store, &[own::USAGE_READ]).await;
+        let field = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
+        assert_eq!(server.refused("meter=tokens").await, field("?meter", "unknown"));
+        assert_eq!(server.refused("").await, field("?meter", "missing"));
+        assert_eq!(server.refused("meter=requests&from=2026-03-02T00:00:00Z").await, field("?from", "out_of_range"));
+        assert_eq!(server.refused("meter=requests&to=9999-12-30T22:00:00Z").await, field("?to", "out_of_range"));
+        let long = "meter=requests&from=2026-01-01T00:00:00Z&window=hour";
+        assert_eq!(server.refused(long).await, field("?from", "too_many_buckets"));
+        assert_eq!(server.refused("meter=requests&from=yesterday").await, field("?from", "malformed"));
+        assert_eq!(server.refused("meter=requests&window=week").await, field("?window", "malformed"));
+        assert_eq!(server.refused("meter=requests&windows=day").await.1, "malformed");
+    }
+
+    async fn only_who_may_see_usage_sees_it(store) {
+        let server = server(&store, &[own::BILLING_READ]).await;
+        for path in ["usage?meter=requests", "usage?meter=nonsense", "limits"] {
+            assert_eq!(server.get(&format!("/v1/orgs/acme/{path}")).await, (403, json!("access.denied")));
+            assert_eq!(server.get(&format!("/v1/orgs/other/{path}")).await, (404, json!("not_found")));
+        }
+    }
+
+    async fn limits_are_told_with_what_is_used_of_them(store) {
+        let server = server(&store, &[own::USAGE_READ]).await;
+        let (status, limits) = server.get("/v1/orgs/acme/limits").await;
+        assert_eq!((status, &limits["as_of"]), (200, &json!(NOON)));
+        let limit = |key, kind, window: Option<&str>, used, limit: Option<i64>, remaining: Option<i64>| {
+            let headline = key == "requests_per_day";
+            let warn_at = if headline { json!([50, 100]) } else { json!([80, 90, 100]) };
+            let resets_at = headline.then_some("2026-03-02T00:00:00Z");
+            json!({ "key": key, "kind": kind, "window": window, "used": used, "limit": limit, "remaining": remaining,
+                    "resets_at": resets_at, "warn_at": warn_at, "headline": headline })
+        };
+        let mut rate = limit("requests_per_second", "rate", Some("second"), 0, Some(10), None);
+        rate["warn_at"] = limits["items"][3]["warn_at"].clone();
+        let expected = json!([
+            limit("members", "stock", None, 3, Some(2), Some(0)),
+            limit("api_keys", "stock", None, 1, None, None),
+            limit("requests_per_day", "quota", Some("day"), 30, Some(100), Some(70)),
+            rate,
+        ]);
+        assert_eq!(limits["items"], expected);
+    }
+}
+
+#[test]
+fn the_document_says_what_may_be_asked() {
+    let document = api().document("Insula", "0");
+    let parameters = &document["paths"]["/v1/orgs/{org}/usage"]["get"]["parameters"];
+    let of = |name: &str| {
+        let all = parameters.as_array().unwrap();
+        all.iter().find(|parameter| parameter["name"] == name).unwrap().clone()
+    };
+    assert_eq!((&of("meter")["required"], &of("meter")["schema"]["type"]), (&json!(true), &json!("string")));
+    assert_eq!(of("from")["required"], false);
+    assert_eq!(of("window")["required"], false);
+    let limit = &document["components"]["schemas"]["Limit"]["properties"];
+    assert_eq!(limit["kind"]["enum"], json!(["rate", "quota", "stock"]));
+}
