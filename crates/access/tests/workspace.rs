@@ -1,5 +1,7 @@
 //! Who may open data: proofs of authorization, and the platform's named workers.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -224,3 +224,44 @@ on_both_engines! {
         world.get("/things", &acme.token).await.problem(401, "session.ended");
     }
 }
+
+/// The database goes away while requests come.
+mod without_the_database {
+    use super::*;
+    use insula_testkit::{Kind, TestStore};
+    use sqlx::AssertSqlSafe;
+    use std::time::Duration;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn known_keys_are_served_and_what_they_use_is_not_lost() {
+        let world = World::new(TestStore::new(Kind::Postgres).await).await;
+        let acme = world.organization("acme").await;
+        let (_, key) = world.key(&acme, &["things:read"]).await;
+        world.get("/things", &key).await.expect(200);
+        assert_eq!(world.used(&acme).await, (1, 1));
+
+        let database = world.store.database().unwrap();
+        let name = database.name();
+        let mut admin = database.administrator().await;
+        let close = format!(
+            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        sqlx::raw_sql(AssertSqlSafe(close)).execute(&mut admin).await.unwrap();
+        world.get("/things", &key).await.expect(200);
+        let refused = world.get(&acme.path("/api-keys"), &acme.token).await;
+        refused.problem(503, "storage.unavailable");
+        assert_eq!(refused.header("retry-after"), "2");
+        world.get("/readyz", "").await.problem(503, "storage.unavailable");
+        assert_eq!(world.get("/healthz", "").await.status, 200);
+        world.get("/things", &key).await.expect(200);
+
+        let open = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true");
+        sqlx::raw_sql(AssertSqlSafe(open)).execute(&mut admin).await.unwrap();
+        let mut tried = tokio::time::interval(Duration::from_millis(50));
+        while world.get(&acme.path("/usage?meter=requests"), &acme.token).await.status != 200 {
+            tried.tick().await;
+        }
+        assert_eq!(world.used(&acme).await, (3, 3));
+    }
+}

@@ -229,7 +229,7 @@ on_both_engines! {
 
 #[test]
 fn the_document_says_what_may_be_asked() {
-    let document = api().document("Insula", "0");
+    let document = insula_web::document(api().endpoints(), "Insula", "0");
     let parameters = &document["paths"]["/v1/orgs/{org}/usage"]["get"]["parameters"];
     let of = |name: &str| {
         let all = parameters.as_array().unwrap();

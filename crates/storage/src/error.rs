@@ -71,11 +71,18 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// SQLite: BUSY, LOCKED and their extended forms. PostgreSQL: connection, resource and shutdown classes, lost races.
+/// SQLite: BUSY, LOCKED and their extended forms. PostgreSQL: connection and shutdown classes, too many connections, a
+/// database closed to connections, lost races.
 fn unavailable_code(code: &str) -> bool {
     match code.parse::<u32>() {
         Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6),
-        _ => code.starts_with("08") || code.starts_with("57P") || code.starts_with("40") || code == "53300",
+        _ => {
+            code.starts_with("08")
+                || code.starts_with("57P")
+                || code.starts_with("40")
+                || code == "53300"
+                || code == "55000"
+        }
     }
 }
 

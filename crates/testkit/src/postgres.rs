@@ -169,6 +169,17 @@ impl Database {
         }
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Connects to the cluster as a superuser, apart from this database.
+    pub async fn administrator(&self) -> PgConnection {
+        self.cluster.connect("postgres").await.expect("a connection")
+    }
+
     /// Connects under a role, for raw SQL.
     pub async fn connect(&self, role: &str) -> PgConnection {
         PgConnection::connect(&self.cluster.url(role, &self.name)).await.expect("a connection")

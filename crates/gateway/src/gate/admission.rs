@@ -14,6 +14,9 @@ use insula_metering::log::{Charges, IntentTicket, Outcome, Settlement};
 use smallvec::SmallVec;
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
+/// What was taken out of quotas for one request.
+pub(super) type Reservations = SmallVec<[Reservation; 2]>;
+
 /// Who a request was admitted for.
 #[derive(Clone, Copy)]
 pub(crate) struct Who {
@@ -57,7 +60,7 @@ pub struct Admission {
     pub(super) route: RouteIndex,
     pub(super) who: Who,
     pub(super) at: Instant,
-    pub(super) reservations: SmallVec<[Reservation; 2]>,
+    pub(super) reservations: Reservations,
     pub(super) ticket: Option<IntentTicket>,
     pub(super) marks: Marks,
     /// Bytes that went out on the connection to the upstream, and how many had before this request.

@@ -2,7 +2,7 @@
 
 use super::{
     Admission, Gate, Identified, Lane, Marks, Refusal, Snapshot,
-    admission::Who,
+    admission::{Reservations, Who},
     rates::Asker,
     snapshot::{Plan, Tenant},
 };
@@ -10,12 +10,11 @@ use crate::{errors, headers::X_USER_ID};
 use http::{HeaderMap, HeaderValue, header};
 use insula_access::Principal;
 use insula_blueprint::{PermissionSet, Route, RouteIndex};
-use insula_kernel::{AdmissionId, Instant, OrgId, RequestId, Result};
-use insula_limits::{Entitlement, Reservation, Standing};
+use insula_kernel::{AdmissionId, Error, Instant, OrgId, RequestId, Result};
+use insula_limits::{Entitlement, Standing, Usage};
 use insula_metering::log::{Charges, Intent, IntentTicket};
 use insula_tenancy::LiveOrganization;
 use insula_web::Credential;
-use smallvec::SmallVec;
 use std::{net::IpAddr, sync::Arc};
 
 /// A request, as far as the decision needs it.
@@ -47,8 +46,7 @@ impl Gate {
         route: RouteIndex,
         asked: &Asked<'_>,
     ) -> Result<Admission, Refusal> {
-        let (declared, plan) =
-            snapshot.route(route).ok_or_else(|| insula_kernel::Error::not_found("route"))?;
+        let (declared, plan) = snapshot.route(route).ok_or_else(|| Error::not_found("route"))?;
         let prefix = &snapshot.compiled.product().key_prefix;
         let identified = self
             .identify(lane, prefix, asked.headers, asked.peer, asked.now)?
@@ -66,10 +64,22 @@ impl Gate {
                 return Err(Refusal::from(error).marked(marks));
             }
         };
-        let reserved = reserve(lane, snapshot, plan, &tenant, entitlement, rate, asked.now, &mut marks);
+        let purse = Purse { snapshot, tenant: &tenant, entitlement, now: asked.now };
+        let reserved = purse.reserve(plan);
+        if let Some(remaining) = purse.headline() {
+            marks.note_remaining(remaining);
+        }
         let reservations = match reserved {
-            Ok(reservations) => reservations,
-            Err(refusal) => return Err(refusal.marked(marks)),
+            Ok((reservations, standing)) => {
+                if let Some(standing) = standing.or(rate) {
+                    marks.note(lane, &standing);
+                }
+                reservations
+            }
+            Err((error, standing)) => {
+                marks.note(lane, &standing);
+                return Err(Refusal::from(error).marked(marks));
+            }
         };
         if let Err(error) = validate(asked.headers, declared) {
             return Err(Refusal::from(error).marked(marks));
@@ -167,54 +177,49 @@ impl Who {
     }
 }
 
-/// Takes what the route counts out of every quota, and notes where the client stands against the strictest.
-#[expect(clippy::too_many_arguments, reason = "one step of `admit`, which has all of these at hand")]
-fn reserve(
-    lane: &Lane,
-    snapshot: &Snapshot,
-    plan: &Plan,
-    tenant: &Tenant,
-    entitlement: &Entitlement,
-    rate: Option<Standing<'_>>,
+/// Where the quotas of a request are taken from.
+struct Purse<'s> {
+    snapshot: &'s Snapshot,
+    tenant: &'s Tenant,
+    entitlement: &'s Entitlement,
     now: Instant,
-    marks: &mut Marks,
-) -> Result<SmallVec<[Reservation; 2]>, Refusal> {
-    let headline = snapshot.compiled.product().headline_limit.map(insula_blueprint::LimitIndex::get);
-    let mut reservations = SmallVec::new();
-    let mut strictest: Option<Standing<'_>> = None;
-    for &(at, amount) in &plan.counts {
-        let (Some(slot), Some(counter)) = (snapshot.slots.get(at), tenant.counters.get(at)) else { continue };
-        let bound = snapshot.bound(slot, entitlement);
-        let most = bound.map_or(i64::MAX, |(bound, _)| bound);
-        match counter.reserve(now, amount, most) {
-            Ok(reservation) => {
-                if let Some((bound, limit)) = bound {
-                    let (name, usage) = (snapshot.limit_name(limit), reservation.usage());
-                    let standing = Standing::of_quota(name, slot.window, bound, usage, now);
-                    strictest = Some(strictest.map_or(standing, |other| other.strictest(standing)));
-                    if headline.is_some_and(|headline| slot.limits.contains(&headline)) {
-                        marks.note_remaining(standing.remaining);
-                    }
-                }
-                reservations.push(reservation);
+}
+
+impl<'s> Purse<'s> {
+    /// Takes what the route counts out of every quota; with where the client then stands against the strictest of
+    /// them, or against the one that has no room.
+    fn reserve(&self, plan: &Plan) -> Result<(Reservations, Option<Standing<'s>>), (Error, Standing<'s>)> {
+        let mut reservations = Reservations::new();
+        let mut strictest: Option<Standing<'s>> = None;
+        for &(at, amount) in &plan.counts {
+            let (Some(slot), Some(counter)) = (self.snapshot.slots.get(at), self.tenant.counters.get(at))
+            else {
+                continue;
+            };
+            let bound = self.snapshot.bound(slot, self.entitlement);
+            let name = bound.map_or("limit", |(_, limit)| self.snapshot.limit_name(limit));
+            let most = bound.map_or(i64::MAX, |(bound, _)| bound);
+            let reservation = counter.reserve(self.now, amount, most).map_err(|exceeded| {
+                let usage = Usage { used: exceeded.used, resets_at: exceeded.resets_at };
+                let standing = Standing::of_quota(name, slot.window, most, usage, self.now);
+                (errors::quota_exhausted(name, most, standing.reset_after), standing)
+            })?;
+            if bound.is_some() {
+                let standing = Standing::of_quota(name, slot.window, most, reservation.usage(), self.now);
+                strictest = Some(strictest.map_or(standing, |other| other.strictest(standing)));
             }
-            Err(exceeded) => {
-                let name = bound.map_or("limit", |(_, limit)| snapshot.limit_name(limit));
-                let wait = exceeded.resets_at.saturating_since(now);
-                let remaining = exceeded.limit.saturating_sub(exceeded.used).max(0);
-                let (quota, window) = (exceeded.limit, slot.window.span());
-                marks.note(lane, &Standing { name, quota, window, remaining, reset_after: wait });
-                if headline.is_some_and(|headline| slot.limits.contains(&headline)) {
-                    marks.note_remaining(remaining);
-                }
-                return Err(errors::quota_exhausted(name, exceeded.limit, wait).into());
-            }
+            reservations.push(reservation);
         }
+        Ok((reservations, strictest))
     }
-    if let Some(standing) = strictest.or(rate) {
-        marks.note(lane, &standing);
+
+    /// What is left of the limit that is shown; `None` if nothing bounds it.
+    fn headline(&self) -> Option<i64> {
+        let limit = self.snapshot.compiled.product().headline_limit?;
+        let bound = self.entitlement.bound(limit.get())?;
+        let counter = self.tenant.counters.get(self.snapshot.slot_of(limit)?)?;
+        Some(bound.saturating_sub(counter.snapshot(self.now).used))
     }
-    Ok(reservations)
 }
 
 /// What can be seen of the body before it comes.

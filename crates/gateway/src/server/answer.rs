@@ -1,6 +1,6 @@
 //! What becomes of a request: which side of the house answers it, and what every reply carries.
 
-use super::{core::Core, reply::ReplyBody};
+use super::{core::Core, reply::ReplyBody, upload::ApiUpload};
 use crate::{
     Asked, Refusal, errors,
     headers::{self, X_REQUEST_ID},
@@ -9,17 +9,20 @@ use crate::{
 use axum::body::Body as ApiBody;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use insula_blueprint::RouteMatch;
 use insula_kernel::{Instant, RequestId};
 use insula_web::RequestInfo;
-use std::{io::Write as _, net::IpAddr, rc::Rc, sync::Arc};
+use std::{cell::Cell, io::Write as _, net::IpAddr, rc::Rc, sync::Arc};
 
 /// Who is at the other end of a connection.
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// The address for `X-Forwarded-For`.
     pub(crate) forwarded_for: HeaderValue,
+    /// Whether the last request had a body, which may not have been read to its end.
+    pub(crate) unread: Rc<Cell<bool>>,
 }
 
 /// What is known of a request from its beginning.
@@ -35,7 +38,8 @@ impl Client {
     pub(crate) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
         let forwarded_for = HeaderValue::from_str(&address.to_string());
-        Self { address, forwarded_for: forwarded_for.unwrap_or_else(|_| HeaderValue::from_static("unknown")) }
+        let forwarded_for = forwarded_for.unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self { address, forwarded_for, unread: Rc::default() }
     }
 }
 
@@ -49,6 +53,7 @@ impl Core {
         let now = self.lane.now();
         let id = self.lane.request_id(now);
         let id_header = self.lane.header(|out| drop(write!(out, "{id}")));
+        client.unread.set(!request.body().is_end_stream());
         let mut reply = match self.decide(client, request, id, id_header.clone(), now).await {
             Ok(reply) => reply,
             Err(refusal) => problem(refusal, id),
@@ -143,6 +148,7 @@ impl Core {
             parts.extensions.insert(identified.credential);
         }
         parts.headers.insert(X_REQUEST_ID, arrived.id_header.clone());
+        let body = ApiUpload::new(body, self.gateway.settings.client_idle);
         let request = Request::from_parts(parts, ApiBody::new(body));
         Ok(self.gateway.control.answer(request, arrived.id).await?)
     }

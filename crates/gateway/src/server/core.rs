@@ -114,8 +114,8 @@ impl Core {
 
     async fn connection(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, _counted: Counted) {
         let settings = &self.gateway.settings;
-        let io = ClientIo::new(stream, settings.client_idle);
         let client = Rc::new(Client::new(peer.ip()));
+        let io = ClientIo::new(stream, settings.client_idle, Rc::clone(&client.unread));
         let core = Rc::clone(&self);
         let service = service_fn(move |request: Request<Incoming>| {
             let (core, client) = (Rc::clone(&core), Rc::clone(&client));
@@ -127,7 +127,6 @@ impl Core {
                 .header_read_timeout(settings.head_timeout.to_std())
                 .max_header_size(settings.max_head)
                 .half_close(true)
-                .pipeline_flush(true)
                 .serve_connection(io, service)
         );
         let mut drained = pin!(self.drain.notified());

@@ -9,19 +9,54 @@ use std::{
     io::{Error, ErrorKind, IoSlice, Result},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+
+/// How long what a client still sends is read and thrown away before its connection is closed.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection from a client. Ends when the client takes nothing for too long.
+///
+/// A socket that is closed with something unread in it takes back what was written to it: the client would see its
+/// connection break instead of the reply that tells it why (RFC 9112, section 9.6). So the end is said first, and
+/// then what is still coming in is read for a while.
 pub(crate) struct ClientIo {
     stream: TokioIo<TcpStream>,
     silence: Silence,
+    /// Whether something may still be coming in.
+    unread: Rc<Cell<bool>>,
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, idle: Span) -> Self {
-        Self { stream: TokioIo::new(stream), silence: Silence::new(idle) }
+    pub(crate) fn new(stream: TcpStream, idle: Span, unread: Rc<Cell<bool>>) -> Self {
+        Self { stream: TokioIo::new(stream), silence: Silence::new(idle), unread, linger: None }
+    }
+
+    /// Reads what still comes in, until the client has seen the end or has had its time.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let stream = self.stream.inner();
+        let mut waste = [0; 4_096];
+        loop {
+            match stream.poll_read_ready(context) {
+                Poll::Ready(Ok(())) => match stream.try_read(&mut waste) {
+                    Ok(0) => return Poll::Ready(Ok(())),
+                    Ok(_) => self.unread.set(true),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(_) => return Poll::Ready(Ok(())),
+                },
+                Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
+                Poll::Pending if !self.unread.get() => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        linger.as_mut().poll(context).map(Ok)
     }
 
     fn watched(&mut self, context: &mut Context<'_>, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
@@ -55,7 +90,12 @@ impl Write for ClientIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.linger.is_none()
+            && let Err(error) = ready!(Pin::new(&mut self.stream).poll_shutdown(context))
+        {
+            return Poll::Ready(Err(error));
+        }
+        self.poll_linger(context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -36,6 +36,45 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// The body of a request to the API. How much of it is read is for the API to say; how long it is waited for isn't.
+pub(crate) struct ApiUpload {
+    body: Incoming,
+    silence: Silence,
+}
+
+impl ApiUpload {
+    pub(crate) fn new(body: Incoming, idle: Span) -> Self {
+        Self { body, silence: Silence::new(idle) }
+    }
+}
+
+impl Body for ApiUpload {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Pending if self.silence.poll_lasted(context) => Poll::Ready(Some(Err(Fault::Stalled))),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(frame) => {
+                self.silence.broken();
+                Poll::Ready(frame.map(|frame| frame.map_err(|_| Fault::CutOff)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// What is known of a body, for who waits for the reply.
 #[derive(Default)]
 pub(crate) struct Progress {

@@ -1,0 +1,290 @@
+//! The program as its user meets it: what it prints, how it ends, what survives when it is killed.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use serde_json::{Value as Json, json};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+};
+use tempfile::TempDir;
+
+const INSULA: &str = env!("CARGO_BIN_EXE_insula");
+
+fn insula(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(INSULA).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with a blueprint in front of a small upstream that lives as long as the test.
+fn folder() -> TempDir {
+    let folder = TempDir::with_prefix("insula-cli-").unwrap();
+    fs::create_dir(folder.path().join("blueprint")).unwrap();
+    let blueprint = format!(
+        r#"
+[product]
+name = "Test"
+[resources]
+things = ["read"]
+[meters.requests]
+event = "request"
+aggregate = "count"
+[limits.requests_per_day]
+meter = "requests"
+window = "day"
+[plans.free]
+price = {{ USD = {{ month = "0" }} }}
+limits = {{ requests_per_day = 100000 }}
+[upstreams.things]
+targets = ["http://{}"]
+[[routes]]
+match = "GET /things"
+upstream = "things"
+permission = "things:read"
+"#,
+        upstream()
+    );
+    fs::write(folder.path().join("blueprint/blueprint.toml"), blueprint).unwrap();
+    folder
+}
+
+fn upstream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(&stream));
+        }
+    });
+    address
+}
+
+fn answer(mut stream: &TcpStream) -> Option<()> {
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        while !lines.next()?.ok()?.is_empty() {}
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").ok()?;
+    }
+}
+
+/// A running `insula up`, with what it said when it was ready.
+struct Up {
+    process: Child,
+    said: Json,
+}
+
+impl Up {
+    fn start(folder: &Path) -> Self {
+        let arguments = ["up", "blueprint", "--data", "data", "--listen", "127.0.0.1:0", "--demo", "--json"];
+        let mut process = Command::new(INSULA)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        Self { process, said }
+    }
+
+    fn said(&self, pointer: &str) -> &str {
+        self.said.pointer(pointer).unwrap().as_str().unwrap()
+    }
+
+    fn address(&self) -> SocketAddr {
+        let port = self.said("/url").rsplit(':').next().unwrap();
+        format!("127.0.0.1:{port}").parse().unwrap()
+    }
+
+    /// What was used, as the limit and the ledger say alike once nobody calls.
+    fn used(&self, folder: &Path) -> i64 {
+        let (limit, ledger) = self.counted(folder);
+        assert_eq!(limit, ledger, "the limit and the ledger agree");
+        ledger
+    }
+
+    /// What was used, as the limit says and as the ledger says a moment later.
+    #[expect(clippy::unused_self, reason = "there is nothing to ask when it doesn't run")]
+    fn counted(&self, folder: &Path) -> (i64, i64) {
+        let output = insula(&["usage", "--data", "data", "--json"], folder);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let usage: Json = serde_json::from_slice(&output.stdout).unwrap();
+        let limits = usage["limits"]["items"].as_array().unwrap().clone();
+        let limit = limits.iter().find(|limit| limit["key"] == "requests_per_day").unwrap();
+        let buckets = usage["usage"]["buckets"].as_array().unwrap();
+        let sum: i64 =
+            buckets.iter().map(|bucket| bucket["value"].as_str().unwrap().parse::<i64>().unwrap()).sum();
+        (limit["used"].as_i64().unwrap(), sum)
+    }
+
+    fn signal(&self, name: &str) {
+        Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap();
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Calls until the connection breaks; how many replies came whole.
+fn call_until_it_breaks(address: SocketAddr, key: &str) -> i64 {
+    let Ok(mut stream) = TcpStream::connect(address) else { return 0 };
+    let request = format!("GET /things HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\r\n");
+    let mut whole = 0;
+    let mut received = Vec::new();
+    loop {
+        if stream.write_all(request.as_bytes()).is_err() {
+            return whole;
+        }
+        received.clear();
+        while !(received.windows(4).any(|end| end == b"\r\n\r\n") && received.ends_with(b"ok")) {
+            let mut part = [0u8; 4_096];
+            match stream.read(&mut part) {
+                Ok(read) if read > 0 => received.extend_from_slice(&part[..read]),
+                _ => return whole,
+            }
+        }
+        whole += 1;
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    const CALLERS: i64 = 8;
+    let folder = folder();
+    let (mut acknowledged, mut in_flight) = (0, 0);
+    for round in 0..5 {
+        let up = Up::start(folder.path());
+        let used = up.used(folder.path());
+        let most = acknowledged + in_flight;
+        assert!(
+            (acknowledged..=most).contains(&used),
+            "round {round}: {acknowledged} acknowledged, {used} used"
+        );
+        let (address, key) = (up.address(), up.said("/demo/api_key").to_owned());
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let key = key.clone();
+                thread::spawn(move || call_until_it_breaks(address, &key))
+            })
+            .collect();
+        while up.counted(folder.path()).1 < used + 200 * (round + 1) {}
+        up.signal("-KILL");
+        // Of each caller one call may have reached the upstream and not been answered.
+        acknowledged = used + callers.into_iter().map(|caller| caller.join().unwrap()).sum::<i64>();
+        in_flight = CALLERS;
+    }
+    let used = Up::start(folder.path()).used(folder.path());
+    assert!(
+        (acknowledged..=acknowledged + in_flight).contains(&used),
+        "{acknowledged} acknowledged, {used} used"
+    );
+}
+
+#[test]
+fn it_goes_on_where_it_was_and_ends_when_told_to() {
+    let folder = folder();
+    let mut up = Up::start(folder.path());
+    let (key, operator) = (up.said("/demo/api_key").to_owned(), up.said("/operator/password").to_owned());
+    assert_eq!(up.used(folder.path()), 0);
+    up.signal("-TERM");
+    assert!(up.process.wait().unwrap().success());
+    let again = Up::start(folder.path());
+    assert_eq!(
+        (again.said("/demo/api_key"), again.said("/operator/password")),
+        (key.as_str(), operator.as_str())
+    );
+    let created = insula(
+        &["key", "--data", "data", "create", "--name", "second", "--scope", "things:read", "--json"],
+        folder.path(),
+    );
+    let created: Json = serde_json::from_slice(&created.stdout).unwrap();
+    let id = created["api_key"]["id"].as_str().unwrap();
+    let listed = insula(&["key", "--data", "data", "list"], folder.path());
+    assert!(text(&listed.stdout).contains(id));
+    let revoked = insula(&["key", "--data", "data", "revoke", id], folder.path());
+    assert!(revoked.status.success(), "{}", text(&revoked.stderr));
+    let applied = insula(&["blueprint", "apply", "blueprint", "--data", "data", "--json"], folder.path());
+    assert_eq!(serde_json::from_slice::<Json>(&applied.stdout).unwrap()["changed"], json!(false));
+    let doctor = insula(&["doctor", "--url", again.said("/url")], folder.path());
+    assert!(doctor.status.success(), "{}", text(&doctor.stderr));
+}
+
+#[test]
+fn a_set_up_that_can_not_work_says_why() {
+    let folder = folder();
+    let fails = |arguments: &[&str], code: i32, why: &str| {
+        let output = insula(arguments, folder.path());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(why), "{arguments:?}: {said}");
+    };
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fails(&["up", "blueprint", "--listen", &address], 1, "another program listens there");
+    fails(&["up", "blueprint", "--listen", "nowhere"], 1, "not an address such as localhost:7070");
+    fs::write(folder.path().join("file"), "").unwrap();
+    fails(&["up", "blueprint", "--data", "file/data"], 1, "the data folder file/data can't be used");
+    fails(&["up", "nonesuch"], 3, "can't be read");
+    fs::create_dir(folder.path().join("broken")).unwrap();
+    fs::write(folder.path().join("broken/blueprint.toml"), "[product]\nname = 5\n").unwrap();
+    fails(&["blueprint", "check", "broken"], 3, "broken/blueprint.toml:2:8");
+    fails(&["up", "broken"], 3, "the blueprint has mistakes");
+    fails(&["key", "list"], 1, "which installation?");
+    fails(&["doctor"], 1, "nothing to look at");
+
+    let config = |rest: &str| {
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\npublic_url = \"http://insula.test\"\ndata = \"served\"\nblueprint = \"blueprint\"\n{rest}"
+        );
+        fs::write(folder.path().join("insula.toml"), text).unwrap();
+    };
+    config("secret_file = \"secret\"\n");
+    fails(&["serve", "--config", "insula.toml"], 1, "secret can't be read");
+    let secret = insula(&["doctor", "--new-secret"], folder.path());
+    fs::write(folder.path().join("secret"), secret.stdout).unwrap();
+    config("secret_file = \"secret\"\ncolour = \"red\"\n");
+    fails(&["serve", "--config", "insula.toml"], 1, "unknown field `colour`");
+    let down = "postgres://role:password@127.0.0.1:1/insula";
+    config(&format!(
+        "secret_file = \"secret\"\n[postgres]\nmigrate_url = \"{down}\"\ntenant_url = \"{down}\"\nplatform_url = \"{down}\"\n"
+    ));
+    fails(&["serve", "--config", "insula.toml"], 1, "the database can't be reached");
+    fails(&["doctor", "--config", "insula.toml"], 3, "BAD  PostgreSQL answers");
+}
+
+#[test]
+fn two_programs_do_not_share_a_data_folder() {
+    let folder = folder();
+    let _up = Up::start(folder.path());
+    let second = insula(&["up", "blueprint", "--data", "data", "--listen", "127.0.0.1:0"], folder.path());
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        text(&second.stderr).contains("another Insula runs on the data folder"),
+        "{}",
+        text(&second.stderr)
+    );
+}
+
+#[test]
+fn the_schema_of_blueprints_and_the_document_of_the_api_are_printed() {
+    let folder = folder();
+    let schema: Json =
+        serde_json::from_slice(&insula(&["blueprint", "schema"], folder.path()).stdout).unwrap();
+    assert!(schema["properties"]["product"].is_object());
+    let document: Json = serde_json::from_slice(&insula(&["openapi"], folder.path()).stdout).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/v1/signup"]["post"].is_object());
+}
