@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 # Quick ones first. One debug build serves the tests, the generated files and the browser tests.
-steps=(setup format console clippy docs build tests doctests generated web deny e2e)
+steps=(setup format documents console clippy docs build tests doctests generated web deny e2e)
 
 step_setup() { # the tools are there
   scripts/setup.sh test
@@ -17,6 +17,10 @@ step_setup() { # the tools are there
 
 step_format() { # Rust code has the one format
   cargo fmt --all --check || fail "not formatted: run \`make fmt\`"
+}
+
+step_documents() { # what the documents say of codes, tests and files is so
+  node scripts/check-docs.mjs
 }
 
 step_console() { # the console builds
