@@ -39,7 +39,7 @@ pub fn api() -> Api<State> {
         Method::Get,
         "/v1/orgs/{org}/usage",
         "getUsage",
-        "usage",
+        "Usage",
         "What was used of a meter, hour by hour or day by day, the calls of a moment ago included",
     )
     .allows::<ReadUsage>()
@@ -49,7 +49,7 @@ pub fn api() -> Api<State> {
         Method::Get,
         "/v1/orgs/{org}/limits",
         "listLimits",
-        "usage",
+        "Usage",
         "Every limit of the plan, with what is used and what remains of it",
     )
     .allows::<ReadLimits>()

@@ -105,7 +105,8 @@ impl Tx {
             for row in &chunk {
                 check(statement, store, row)?;
             }
-            let sql = expand_rows(self.text(statement), statement.params().len(), chunk.len(), self.numbers());
+            let sql =
+                expand_rows(self.text(statement), statement.params().len(), chunk.len(), self.numbers());
             let values = chunk.into_iter().flatten().collect();
             // The text is a catalogued statement; only numbered placeholders were added to it.
             returned.extend(self.fetch(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await?);

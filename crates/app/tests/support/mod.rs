@@ -85,11 +85,16 @@ impl World {
         Self { address: running.local_addr(), store, upstream, running: Some(running), blueprint: text }
     }
 
-    /// Stops the installation and starts it again on the same store.
-    pub async fn restart(&mut self) {
+    /// Stops the installation.
+    pub async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.shutdown().await;
         }
+    }
+
+    /// Stops the installation, if it runs, and starts it again on the same store.
+    pub async fn restart(&mut self) {
+        self.stop().await;
         let running = start(&self.store, &self.blueprint).await;
         self.address = running.local_addr();
         self.running = Some(running);
@@ -179,13 +184,6 @@ impl World {
         let body = json!({ "email": OPERATOR, "password": PASSWORD, "client": "native" });
         let reply = self.post("/v1/login", "", &body).await.expect(200);
         reply["access_token"].as_str().unwrap().to_owned()
-    }
-
-    /// Ends the installation as it should end.
-    pub async fn shutdown(mut self) {
-        if let Some(running) = self.running.take() {
-            running.shutdown().await;
-        }
     }
 }
 
