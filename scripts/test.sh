@@ -58,6 +58,7 @@ step_generated() { # the OpenAPI document and the console's types are those of t
 }
 
 step_web() { # the console's types, lint and unit tests
+  scripts/console.sh --packages
   npm --prefix console run --silent check
 }
 
