@@ -12,7 +12,7 @@ export function sendJson(response, status, body, headers = {}) {
 
 export function sendProblem(response, problem) {
   const body = {
-    type: `https://insula.invalid/problems/${problem.code}`,
+    type: `/docs/problems#${problem.code}`,
     title: problem.code,
     status: problem.status,
     detail: problem.detail,
