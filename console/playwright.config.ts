@@ -1,9 +1,21 @@
 import { defineConfig } from '@playwright/test';
 
-// INSULA_URL names the running server to test, such as http://localhost:7070. Without it the tests run against the
-// development stand-in, which needs a build in dist/.
+// INSULA_URL names the running server to test, such as http://localhost:7070. The development stand-in, which needs a
+// build in dist/, is tested on explicit demand only: what passes there says nothing about the server.
 const FAKE_PORT = 7171;
+const standIn = process.env['INSULA_E2E_STANDIN'] === '1';
 const server = process.env['INSULA_URL'];
+
+if (!standIn && server === undefined) {
+  throw new Error(
+    'INSULA_URL is not set: it names the running server to test, such as http://localhost:7070, with INSULA_OPERATOR_EMAIL and ' +
+      'INSULA_OPERATOR_PASSWORD for its operator. INSULA_E2E_STANDIN=1 tests the development stand-in instead.',
+  );
+}
+if (standIn && server !== undefined) throw new Error('INSULA_URL and INSULA_E2E_STANDIN are both set: which of the two is to be tested?');
+if (!standIn && (process.env['INSULA_OPERATOR_EMAIL'] === undefined || process.env['INSULA_OPERATOR_PASSWORD'] === undefined)) {
+  throw new Error('INSULA_OPERATOR_EMAIL and INSULA_OPERATOR_PASSWORD are not set: `insula up --json` prints them.');
+}
 
 export default defineConfig({
   testDir: 'e2e',
@@ -25,7 +37,7 @@ export default defineConfig({
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
     },
   },
-  ...(server === undefined
+  ...(standIn
     ? { webServer: { command: `node dev/fake-server.mjs --port ${FAKE_PORT}`, url: `http://localhost:${FAKE_PORT}/healthz`, reuseExistingServer: true } }
     : {}),
 });

@@ -6,7 +6,7 @@
 import { createServer } from 'node:http';
 import { handleApi } from './fake/api.mjs';
 import { handleGateway } from './fake/gateway.mjs';
-import { Problem, sendProblem } from './fake/http.mjs';
+import { Problem, sendJson, sendProblem } from './fake/http.mjs';
 import { serveConsole } from './fake/static.mjs';
 
 const at = process.argv.indexOf('--port');
@@ -16,7 +16,7 @@ const server = createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', `http://${request.headers.host ?? 'localhost'}`);
   response.setHeader('x-request-id', `req_${Math.random().toString(36).slice(2, 14)}`);
   try {
-    if (url.pathname === '/healthz') response.end('ok');
+    if (url.pathname === '/healthz') sendJson(response, 200, { status: 'ok' });
     else if (url.pathname.startsWith('/v1/')) await handleApi(request, response, url);
     else if (url.pathname === '/console' || url.pathname.startsWith('/console/')) serveConsole(request, response, url);
     else handleGateway(request, response, url);

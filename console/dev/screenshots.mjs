@@ -1,10 +1,10 @@
-// Walks through the console on the fake server and leaves pictures of every page, to be looked at.
+// Walks through the console on INSULA_URL, or on the stand-in, and leaves pictures of every page, to be looked at.
 // node dev/screenshots.mjs FOLDER [light|dark] [desktop|phone] [en|ja]
 import { chromium } from '@playwright/test';
 
 const [folder = '/tmp/shots', theme = 'light', size = 'desktop', language = 'en'] = process.argv.slice(2);
 const base = process.env.INSULA_URL ?? 'http://localhost:7171';
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 const context = await browser.newContext({
   viewport: size === 'phone' ? { width: 390, height: 844 } : { width: 1360, height: 860 },
   colorScheme: theme === 'dark' ? 'dark' : 'light',
@@ -34,8 +34,10 @@ await shot('overview-new');
 await page.getByRole('link', { name: text('Create key', 'キーを作成') }).click();
 await page.getByLabel(text('Name', '名前'), { exact: true }).fill('Production crawler');
 await shot('key-create', false);
-await page.getByRole('checkbox', { name: 'scraping:create' }).check();
-await page.getByRole('checkbox', { name: 'scraping:read' }).check();
+const all = page.getByRole('checkbox', { name: text(/^All of/, /のすべて$/) });
+await all.first().waitFor();
+for (const each of await all.all()) await each.check();
+await shot('key-scopes', false);
 await page.getByRole('dialog').getByRole('button', { name: text('Create key', 'キーを作成') }).click();
 await page.getByTestId('secret').waitFor();
 const secret = await page.getByTestId('secret').textContent();
@@ -46,7 +48,11 @@ await shot('keys');
 await page.goto(`${base}/console/o/${slug}`);
 await page.getByText(text('Waiting for', '待っています')).waitFor();
 await shot('overview-waiting');
-for (let count = 0; count < 86; count += 1) await fetch(`${base}/api/jobs`, { headers: { authorization: `Bearer ${secret}` } });
+const product = await (await fetch(`${base}/v1/product`)).json();
+for (let count = 0; count < 86; count += 1) {
+  await fetch(`${base}${product.sample?.path ?? '/'}`, { method: product.sample?.method ?? 'GET', headers: { authorization: `Bearer ${secret}` } });
+  await page.waitForTimeout(105);
+}
 await page.waitForTimeout(2500);
 await shot('overview-called');
 await page.goto(`${base}/console/o/${slug}/usage`);
@@ -71,8 +77,8 @@ await page.getByLabel(text('Password', 'パスワード'), { exact: true }).fill
 await page.getByRole('button', { name: text('Sign in', 'サインイン') }).click();
 await page.getByRole('alert').waitFor();
 await shot('sign-in-failed');
-await page.getByLabel(text('E-mail address', 'メールアドレス')).fill('operator@example.com');
-await page.getByLabel(text('Password', 'パスワード'), { exact: true }).fill('correct horse battery staple');
+await page.getByLabel(text('E-mail address', 'メールアドレス')).fill(process.env.INSULA_OPERATOR_EMAIL ?? 'operator@example.com');
+await page.getByLabel(text('Password', 'パスワード'), { exact: true }).fill(process.env.INSULA_OPERATOR_PASSWORD ?? 'correct horse battery staple');
 await page.getByRole('button', { name: text('Sign in', 'サインイン') }).click();
 await page.getByRole('table').waitFor();
 await shot('operator');

@@ -1,4 +1,4 @@
-import { expect } from '@playwright/test';
+import { expect, type APIRequestContext } from '@playwright/test';
 import { createKey, runCurl, signUp, test } from './support';
 
 test('from sign-up to the first counted request, and to a revoked key', async ({ page, baseURL }) => {
@@ -19,7 +19,7 @@ test('from sign-up to the first counted request, and to a revoked key', async ({
   await expect(page.getByText('Waiting for your first request…')).toBeVisible();
   const line = (await page.getByTestId('curl').textContent()) ?? '';
   expect(line).toContain(secret);
-  expect(await runCurl(line, server)).not.toBe(401);
+  expect((await runCurl(line, server)).status).toBe(200);
 
   // …and ticks by itself.
   await expect(page.getByText('Waiting for your first request…')).toBeHidden({ timeout: 15_000 });
@@ -44,8 +44,8 @@ test('from sign-up to the first counted request, and to a revoked key', async ({
   await page.getByRole('checkbox', { name: 'I have stored it' }).check();
   await page.getByRole('button', { name: 'Done' }).click();
   await expect(page.getByRole('row', { name: /First key/ })).toHaveCount(2);
-  expect(await runCurl(line, server)).not.toBe(401);
-  expect(await runCurl(line.replace(secret, successor), server)).not.toBe(401);
+  expect((await runCurl(line, server)).status).toBe(200);
+  expect((await runCurl(line.replace(secret, successor), server)).status).toBe(200);
 
   // Revoked, both are refused from the next request on.
   for (const status of ['Rotating', 'Active']) {
@@ -58,8 +58,39 @@ test('from sign-up to the first counted request, and to a revoked key', async ({
     await expect(dialog).toBeHidden();
     await expect(page.getByRole('row', { name: new RegExp(status) })).toHaveCount(0);
   }
-  expect(await runCurl(line, server)).toBe(401);
-  expect(await runCurl(line.replace(secret, successor), server)).toBe(401);
+  expect((await runCurl(line, server)).status).toBe(401);
+  expect((await runCurl(line.replace(secret, successor), server)).status).toBe(401);
+});
+
+test('the day’s last request is admitted and the next is refused, and the overview says so', async ({ page, baseURL, request }) => {
+  const server = baseURL ?? '';
+  const perDay = await requestsPerDay(request);
+  await signUp(page);
+  await page.getByRole('link', { name: 'Create key' }).click();
+  await page.getByRole('dialog', { name: 'Create key' }).getByRole('button', { name: 'Cancel' }).click();
+  await createKey(page, 'Busy');
+  await page.getByRole('link', { name: 'Overview' }).click();
+  const line = (await page.getByTestId('curl').textContent()) ?? '';
+
+  // Too many in one second are refused as well, but aren't counted: those wait as long as they are told to.
+  let admitted = 0;
+  let refused = await runCurl(line, server);
+  while (refused.status === 200 || refused.code === 'rate.limited') {
+    if (refused.status === 200) admitted += 1;
+    else await page.waitForTimeout((refused.retryAfter ?? 1) * 1000);
+    refused = await runCurl(line, server);
+  }
+  expect(admitted).toBe(perDay);
+  expect(refused.status).toBe(429);
+  expect(refused.retryAfter).toBeGreaterThan(0);
+  expect(refused.retryAfter).toBeLessThanOrEqual(24 * 60 * 60);
+
+  const bar = page.locator('[data-limit=requests_per_day]');
+  await page.reload();
+  await expect(bar).toContainText(`${perDay} of ${perDay}`);
+  await expect(bar).toContainText('Limit reached');
+  await page.getByRole('link', { name: 'Usage', exact: true }).click();
+  await expect(page.getByTestId('usage-total')).toHaveText(String(perDay));
 });
 
 test('the keys can be searched and filtered, and the address keeps it', async ({ page }) => {
@@ -87,3 +118,9 @@ test('what the API finds wrong stands beside the field', async ({ page }) => {
   await drawer.getByRole('button', { name: 'Create key' }).click();
   await expect(drawer.getByLabel('Allowed networks')).toHaveAttribute('aria-invalid', 'true');
 });
+
+/** What the plan one gets without choosing allows in a day. */
+async function requestsPerDay(request: APIRequestContext): Promise<number> {
+  const plans = (await (await request.get('/v1/plans')).json()) as { items: { is_default: boolean; limits: { key: string; limit: number | null }[] }[] };
+  return plans.items.find((plan) => plan.is_default)?.limits.find((limit) => limit.key === 'requests_per_day')?.limit ?? Number.NaN;
+}

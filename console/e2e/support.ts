@@ -78,8 +78,16 @@ export async function createKey(page: Page, name: string): Promise<string> {
   return secret ?? '';
 }
 
+export interface Answer {
+  status: number;
+  /** Whole seconds, where the answer says when to come again. */
+  retryAfter: number | undefined;
+  /** The problem's code, where the answer is one. */
+  code: string | undefined;
+}
+
 /** Does what the curl line says. Hosts under `.localhost` needn't resolve here: the address is the server's own. */
-export function runCurl(line: string, server: string): Promise<number> {
+export function runCurl(line: string, server: string): Promise<Answer> {
   const target = new URL(/'(https?:[^']+)'/.exec(line)?.[1] ?? '');
   const { hostname, port } = new URL(server);
   const headers = Object.fromEntries([...line.matchAll(/-H '([^:]+): ([^']+)'/g)].map((match) => [match[1] ?? '', match[2] ?? '']));
@@ -88,8 +96,15 @@ export function runCurl(line: string, server: string): Promise<number> {
     const request = httpRequest(
       { hostname, port, path: target.pathname + target.search, method: /-X (\w+)/.exec(line)?.[1] ?? 'GET', headers: { ...headers, host: target.host, 'content-length': body?.length ?? 0 } },
       (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          const isProblem = (response.headers['content-type'] ?? '').startsWith('application/problem+json');
+          const { code } = (isProblem ? JSON.parse(Buffer.concat(chunks).toString()) : {}) as { code?: string };
+          const retryAfter = response.headers['retry-after'];
+          resolve({ status: response.statusCode ?? 0, retryAfter: retryAfter === undefined ? undefined : Number(retryAfter), code });
+        });
+        response.on('error', reject);
       },
     );
     request.on('error', reject);

@@ -39,7 +39,7 @@ export async function handleApi(request, response, url) {
 function availability(slug) {
   if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(slug)) return { slug, available: false, reason: 'invalid', suggestions: [] };
   const reason = RESERVED.has(slug) ? 'reserved' : organizations.has(slug) ? 'taken' : undefined;
-  return reason === undefined ? { slug, available: true, suggestions: [] } : { slug, available: false, reason, suggestions: [`${slug}-2`, `${slug}-team`] };
+  return reason === undefined ? { slug, available: true, suggestions: [] } : { slug, available: false, reason, suggestions: [`${slug}-hq`, `${slug}-team`, `${slug}-app`, `${slug}-2`] };
 }
 
 function signUp(request, response, { organization: org = {}, owner = {} }) {

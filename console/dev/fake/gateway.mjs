@@ -5,7 +5,7 @@ import { findOrganization, keys, now, plans, requestsToday, shownKey } from './s
 export function handleGateway(request, response, url) {
   const secret = (request.headers.authorization ?? '').replace(/^Bearer /, '') || request.headers['x-api-key'];
   const key = [...keys.values()].find((each) => each.secret === secret);
-  if (key === undefined || !['active', 'rotating'].includes(shownKey(key).status)) throw new Problem(401, 'key.unknown', 'This key is unknown, expired or revoked.');
+  if (key === undefined || !['active', 'rotating'].includes(shownKey(key).status)) throw new Problem(401, 'access.key_invalid', 'The API key is not valid.');
   const organization = findOrganization(key.org);
   const limit = plans.find((plan) => plan.key === organization.plan).limits[0].limit;
   if (requestsToday(organization) >= limit) throw new Problem(429, 'quota.exhausted', 'The requests of today are used up.', undefined, { 'retry-after': '3600' });

@@ -12,7 +12,7 @@ export function sendJson(response, status, body, headers = {}) {
 
 export function sendProblem(response, problem) {
   const body = {
-    type: `https://insula.invalid/problems/${problem.code}`,
+    type: `/docs/problems#${problem.code}`,
     title: problem.code,
     status: problem.status,
     detail: problem.detail,
@@ -25,6 +25,7 @@ export function sendProblem(response, problem) {
 }
 
 export async function readJson(request) {
+  if (!(request.headers['content-type'] ?? '').startsWith('application/json')) throw new Problem(415, 'request.media_type', 'The body must be JSON, sent with `Content-Type: application/json`.');
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();

@@ -25,7 +25,7 @@ export function open(request, user) {
 export function caller(request) {
   const token = (request.headers.authorization ?? '').replace(/^Bearer /, '');
   const found = accessTokens.get(token);
-  if (found === undefined || ![...sessions.values()].includes(found.session)) throw new Problem(401, 'auth.token_invalid', 'Sign in to go on.');
+  if (found === undefined || ![...sessions.values()].includes(found.session)) throw new Problem(401, 'access.unauthenticated', 'This needs an access token or an API key.');
   return { ...found, user: users.get(found.session.user.email) };
 }
 

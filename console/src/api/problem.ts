@@ -1,7 +1,7 @@
 import type { components } from './schema';
 
 type ProblemBody = components['schemas']['Problem'];
-export type FieldError = components['schemas']['FieldError'];
+export type ProblemField = components['schemas']['ProblemField'];
 
 /** Codes of ours, for failures in which no server had a word. */
 export const UNREACHABLE = 'console.unreachable';
@@ -15,7 +15,7 @@ export class ProblemError extends Error {
   readonly title: string;
   readonly detail: string;
   readonly requestId: string | undefined;
-  readonly errors: readonly FieldError[];
+  readonly errors: readonly ProblemField[];
   readonly retryAfterSeconds: number | undefined;
 
   constructor(problem: Partial<ProblemBody> & { status: number }, headers?: Headers) {

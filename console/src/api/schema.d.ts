@@ -4,15 +4,463 @@
  */
 
 export interface paths {
-    "/v1/product": {
+    "/.well-known/jwks.json": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What this installation sells */
-        get: operations["getProduct"];
+        /** The public keys that tokens are signed with */
+        get: operations["getJwks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process is alive */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether requests can be served */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in with a password */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign out: end the session */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your account
+         * @description For a person who is signed in.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change your account
+         * @description For a person who is signed in.
+         */
+        patch: operations["updateMe"];
+        trace?: never;
+    };
+    "/v1/me/organizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organizations you belong to
+         * @description For a person who is signed in.
+         */
+        get: operations["listMyOrganizations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where you are signed in
+         * @description For a person who is signed in.
+         */
+        get: operations["listMySessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out elsewhere
+         * @description For a person who is signed in.
+         */
+        delete: operations["endMySession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an access token for another organization
+         * @description For a person who is signed in.
+         */
+        post: operations["switchOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/blueprint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The blueprint in force
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getBlueprint"];
+        put?: never;
+        /**
+         * Put another version of the blueprint in force
+         * @description For the operator's staff: needs the permission `blueprint:apply`.
+         */
+        post: operations["applyBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All organizations, with today's usage
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listOrganizations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put an organization back into service
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["reactivateOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an organization out of service, at once
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["suspendOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An organization and its settings
+         * @description Needs the permission `org:read` in the organization.
+         */
+        get: operations["getOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change an organization's settings
+         * @description Needs the permission `org:update` in the organization.
+         */
+        patch: operations["updateOrganization"];
+        trace?: never;
+    };
+    "/v1/orgs/{org}/access/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What you may do in the organization
+         * @description Needs the permission `org:read` in the organization.
+         */
+        get: operations["getMyPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organization's API keys
+         * @description Needs the permission `keys:read` in the organization.
+         */
+        get: operations["listApiKeys"];
+        put?: never;
+        /**
+         * Make an API key; its secret is shown once
+         * @description Needs the permission `keys:manage` in the organization.
+         */
+        post: operations["createApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An API key
+         * @description Needs the permission `keys:read` in the organization.
+         */
+        get: operations["getApiKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key, at once and for good
+         * @description Needs the permission `keys:manage` in the organization.
+         */
+        delete: operations["revokeApiKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/api-keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a fresh key in the place of one
+         * @description Needs the permission `keys:manage` in the organization.
+         */
+        post: operations["rotateApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every limit of the plan, with what is used and what remains of it
+         * @description Needs the permission `usage:read` in the organization.
+         */
+        get: operations["listLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in the organization
+         * @description Needs the permission `members:read` in the organization.
+         */
+        get: operations["listMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the organization is subscribed to
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["getSubscription"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was used of a meter, hour by hour or day by day, the calls of a moment ago included
+         * @description Needs the permission `usage:read` in the organization.
+         */
+        get: operations["getUsage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -28,10 +476,44 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Public plans */
+        /** The plans that are offered, in their order */
         get: operations["listPlans"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/product": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this installation offers */
+        get: operations["getProduct"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/signup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an organization and its first user */
+        post: operations["signUp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -55,40 +537,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/signup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Create an organization and its owner */
-        post: operations["signUp"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/login": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Sign in */
-        post: operations["login"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/token/refresh": {
         parameters: {
             query?: never;
@@ -98,302 +546,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A new access token */
+        /** Get the next access token */
         post: operations["refreshToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/logout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** End the session */
-        post: operations["logout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The caller */
-        get: operations["getMe"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Change the caller */
-        patch: operations["updateMe"];
-        trace?: never;
-    };
-    "/v1/me/organizations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Organizations the caller belongs to */
-        get: operations["listMyOrganizations"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/switch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** An access token for another organization */
-        post: operations["switchOrganization"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Where the caller is signed in */
-        get: operations["listMySessions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/me/sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Sign out there */
-        delete: operations["endMySession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One organization */
-        get: operations["getOrganization"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Change an organization */
-        patch: operations["updateOrganization"];
-        trace?: never;
-    };
-    "/v1/orgs/{org}/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Members */
-        get: operations["listMembers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/api-keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** API keys */
-        get: operations["listApiKeys"];
-        put?: never;
-        /** Create an API key */
-        post: operations["createApiKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/api-keys/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One API key */
-        get: operations["getApiKey"];
-        put?: never;
-        post?: never;
-        /** Revoke an API key */
-        delete: operations["revokeApiKey"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/api-keys/{id}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Replace an API key */
-        post: operations["rotateApiKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/access/permissions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What the caller may do here */
-        get: operations["getMyPermissions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/usage": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Usage by time */
-        get: operations["getUsage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/limits": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Limits and what is used of them */
-        get: operations["listLimits"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/orgs/{org}/subscription": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The organization's subscription */
-        get: operations["getSubscription"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/operator/orgs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All organizations */
-        get: operations["listOrganizations"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/operator/blueprint": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The blueprint in force */
-        get: operations["getBlueprint"];
-        put?: never;
-        /** Apply a blueprint */
-        post: operations["applyBlueprint"];
         delete?: never;
         options?: never;
         head?: never;
@@ -404,332 +558,573 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An API key, without its secret. */
+        ApiKey: {
+            /** @description Where it may be used from; anywhere if empty. */
+            allowed_networks: string[];
+            created_at: components["schemas"]["Instant"];
+            created_by: components["schemas"]["UserId"] | null;
+            environment: components["schemas"]["Environment"];
+            expires_at: components["schemas"]["Instant"] | null;
+            /** @description The public part of the key, with the product's prefix. */
+            id: string;
+            last_used_at: components["schemas"]["Instant"] | null;
+            limits: components["schemas"]["KeyLimits"];
+            name: string;
+            /** @description The key whose place it took. */
+            replaces: string | null;
+            revoked_at: components["schemas"]["Instant"] | null;
+            /** @description What it may do. */
+            scopes: string[];
+            status: components["schemas"]["KeyStatus"];
+        };
+        /** @description A page of a list. */
+        ApiKeyPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["ApiKey"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        ApiKeyRequest: {
+            /**
+             * @description Networks such as `203.0.113.0/24`; anywhere if none is named.
+             * @default []
+             */
+            allowed_networks?: string[];
+            environment: components["schemas"]["Environment"];
+            expires_at?: components["schemas"]["Instant"] | null;
+            /**
+             * @default {
+             *       "burst": null,
+             *       "requests_per_second": null
+             *     }
+             */
+            limits?: components["schemas"]["KeyLimitsInput"];
+            name: string;
+            scopes: string[];
+        };
+        Availability: {
+            available: boolean;
+            reason?: components["schemas"]["Reason"] | null;
+            slug: string;
+            /** @description Addresses that are free. */
+            suggestions: string[];
+        };
+        BlueprintInForce: {
+            applied_at: components["schemas"]["Instant"];
+            digest: string;
+            source: string;
+            /** Format: int64 */
+            version: number;
+        };
+        BlueprintReply: {
+            /** @description Whether it differs from the version before. */
+            changed: boolean;
+            plans: components["schemas"]["PlanReply"][];
+            /** Format: int64 */
+            version: number;
+        };
+        BlueprintRequest: {
+            /** @description The text of `blueprint.toml`. */
+            source: string;
+        };
+        /** @description Where a refresh token is kept: a browser gets a cookie that scripts can't read, others get the token itself. */
+        Client: "browser" | "native";
+        CreatedApiKey: {
+            api_key: components["schemas"]["ApiKey"];
+            /** @description The key itself. It is shown this once; only a hash of it is stored. */
+            secret: string;
+        };
+        /** @description What a key is for. */
+        Environment: "development" | "staging" | "production";
+        Health: {
+            status: string;
+        };
+        /** Format: date-time */
+        Instant: string;
+        /** @description A public key as the JWKS document shows it (RFC 7517, RFC 8037 section 2). */
+        Jwk: {
+            alg: string;
+            crv: string;
+            kid: string;
+            kty: string;
+            use: string;
+            x: string;
+        };
+        Jwks: {
+            keys: components["schemas"]["Jwk"][];
+        };
+        /** @description A key's own rate; where it has none, the plan's holds. */
+        KeyLimits: {
+            /**
+             * Format: uint32
+             * @description How many may come at once; as many as per second if not said.
+             * @default null
+             */
+            burst: number | null;
+            /**
+             * Format: uint32
+             * @default null
+             */
+            requests_per_second: number | null;
+        };
+        /** @description A key's own rate; where it has none, the plan's holds. */
+        KeyLimitsInput: {
+            /**
+             * Format: uint32
+             * @description How many may come at once; as many as per second if not said.
+             * @default null
+             */
+            burst?: number | null;
+            /**
+             * Format: uint32
+             * @default null
+             */
+            requests_per_second?: number | null;
+        };
+        /** @description Where a key stands. */
+        KeyStatus: "active" | "rotating" | "expired" | "revoked";
+        /** @description A limit, with what is used of it. */
+        Limit: {
+            /** @description Whether it is the one to show first. */
+            headline: boolean;
+            /** @description The limit's name in the blueprint. */
+            key: string;
+            /**
+             * @description What it bounds: how often in a window that slides, for each key; how much in a window of the calendar; how many
+             *     there are.
+             * @enum {string}
+             */
+            kind: "rate" | "quota" | "stock";
+            /**
+             * Format: int64
+             * @description How far it goes; null is unlimited.
+             */
+            limit: number | null;
+            /**
+             * Format: int64
+             * @description What is left of it; null where it is unlimited, and for a rate.
+             */
+            remaining: number | null;
+            /** @description When the window ends; null where there is none. */
+            resets_at: components["schemas"]["Instant"] | null;
+            /**
+             * Format: int64
+             * @description What is used of it, requests in flight included. Always 0 for a rate, which each key has for itself.
+             */
+            used: number;
+            /** @description At which percentages a warning is due. */
+            warn_at: number[];
+            /**
+             * @description The window; null for a stock.
+             * @enum {string|null}
+             */
+            window: "second" | "minute" | "hour" | "day" | null;
+        };
+        /** @description Every limit of an organization. */
+        Limits: {
+            /** @description When it was so. */
+            as_of: components["schemas"]["Instant"];
+            /** @description The limits in the order of the blueprint. */
+            items: components["schemas"]["Limit"][];
+        };
+        LoginReply: {
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds until the access token expires.
+             */
+            expires_in: number;
+            /** @description The organization that the access token is for. */
+            organization: components["schemas"]["Organization"] | null;
+            organizations: components["schemas"]["Membership"][];
+            refresh_token?: string | null;
+            user: components["schemas"]["User"];
+        };
+        LoginRequest: {
+            client?: components["schemas"]["Client"];
+            email: string;
+            /** @description The organization to enter, by id or slug; the first one if not said. */
+            organization?: string | null;
+            /** Format: password */
+            password: string;
+        };
+        LogoutRequest: {
+            /**
+             * Format: password
+             * @description The refresh token of a native client; browsers send theirs as a cookie.
+             */
+            refresh_token?: string | null;
+        };
+        MePatch: {
+            /** @description What others see: 1 to 100 characters. */
+            display_name?: string | null;
+        };
+        /** @description A member of an organization. */
+        Member: {
+            /** @description Since when. */
+            joined_at: components["schemas"]["Instant"];
+            /** @description As what. */
+            role: string;
+            /** @description Who. */
+            user: components["schemas"]["MemberUser"];
+        };
+        /** @description A page of a list. */
+        MemberPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Member"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What an organization sees of a member. */
+        MemberUser: {
+            /** @description Their name. */
+            display_name: string;
+            /** @description Their address. */
+            email: string;
+            /** @description Their id. */
+            id: components["schemas"]["UserId"];
+        };
+        /** @description An organization, and the caller's role in it. */
+        Membership: {
+            /** @description The organization. */
+            organization: components["schemas"]["Organization"];
+            /** @description The caller's role there. */
+            role: string;
+        };
+        /** @description A page of a list. */
+        MembershipPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Membership"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         Money: {
-            /** @description Decimal string in major units. */
+            /** @description Major units, with the currency's own number of decimals. */
             amount: string;
-            /** @description ISO 4217 code. */
             currency: string;
         };
-        FieldError: {
-            /** @description JSON pointer into the request body. */
-            pointer: string;
-            code: string;
-            detail: string;
-        };
-        /** @description RFC 9457 problem details. */
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            code: string;
-            request_id: string;
-            errors?: components["schemas"]["FieldError"][];
-        };
-        RouteSample: {
-            method: string;
-            path: string;
-        };
-        Product: {
+        OrgId: string;
+        /** @description An organization. */
+        Organization: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["OrgId"];
+            /** @description What people call it. */
             name: string;
-            base_domain: string | null;
-            headline_limit: string | null;
-            key_prefix: string;
-            sample: components["schemas"]["RouteSample"] | null;
+            /** @description The plan it is on. */
+            plan: string;
+            /** @description The caller's role in it, where the reply is for a member. */
+            role?: string | null;
+            /** @description What addresses call it. */
+            slug: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["Status"];
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
         };
-        Price: {
+        /** @description What may be changed of an organization. */
+        OrganizationPatch: {
+            /** @description What people call it: 1 to 100 characters. */
+            name?: string | null;
+        };
+        /** @description An organization. */
+        OrganizationWithUsage: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["OrgId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description The plan it is on. */
+            plan: string;
+            /** @description The caller's role in it, where the reply is for a member. */
+            role?: string | null;
+            /** @description What addresses call it. */
+            slug: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["Status"];
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
+            /**
+             * Format: int64
+             * @description Requests since midnight, UTC.
+             */
+            usage_today: number;
+        };
+        /** @description A page of a list. */
+        OrganizationWithUsagePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["OrganizationWithUsage"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        Permissions: {
+            /** @description The names of the permissions: what may be given to an API key as scopes. */
+            permissions: string[];
+        };
+        /** @description A plan that is offered. */
+        Plan: {
+            features: {
+                [key: string]: unknown;
+            };
+            is_default: boolean;
+            key: string;
+            limits: components["schemas"]["PlanLimit"][];
+            name: string;
+            prices: components["schemas"]["PlanPrice"][];
+            /** @description Whether an organization can choose it itself; else it comes by offer. */
+            self_service: boolean;
+            /**
+             * Format: uint32
+             * @description Days of trial, where there is one.
+             */
+            trial_days: number | null;
+            /**
+             * Format: uint32
+             * @description The version that a new subscription gets.
+             */
+            version: number;
+        };
+        PlanLimit: {
+            key: string;
+            /** @enum {string} */
+            kind: "rate" | "quota" | "stock";
+            /**
+             * Format: uint64
+             * @description How far it goes; null is unlimited.
+             */
+            limit: number | null;
+            /** @enum {string|null} */
+            window: "second" | "minute" | "hour" | "day" | null;
+        };
+        /** @description A page of a list. */
+        PlanPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Plan"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        PlanPrice: {
             /** @enum {string} */
             interval: "month" | "year";
             price: components["schemas"]["Money"];
         };
-        PlanLimit: {
+        PlanReply: {
+            changed: boolean;
             key: string;
-            /** @enum {string|null} */
-            window: "second" | "minute" | "hour" | "day" | null;
-            /** @enum {string} */
-            kind: "rate" | "quota" | "stock";
-            /** @description Null is unlimited. */
-            limit: number | null;
-        };
-        Plan: {
-            key: string;
-            name: string;
+            /** Format: uint32 */
             version: number;
-            self_service: boolean;
-            prices: components["schemas"]["Price"][];
-            limits: components["schemas"]["PlanLimit"][];
-            features: {
-                [key: string]: unknown;
-            };
-            trial_days: number | null;
-            is_default: boolean;
         };
-        PlanPage: {
-            items: components["schemas"]["Plan"][];
-            next_cursor: string | null;
+        /** @description A problem, as `application/problem+json`. */
+        Problem: {
+            /** @description What is wrong, stable and dotted, for programs. */
+            code: string;
+            /** @description What is wrong and what would help, for people. */
+            detail: string;
+            /** @description The fields that need correction. */
+            errors?: components["schemas"]["ProblemField"][];
+            /** @description The request, to quote when asking for help. */
+            request_id: components["schemas"]["RequestId"];
+            /**
+             * Format: uint16
+             * @description The HTTP status.
+             */
+            status: number;
+            /** @description A short title, the same for all problems with this status. */
+            title: string;
+            /** @description A URI reference that names the kind of problem: its place in the reference. */
+            type: string;
         };
-        Availability: {
-            slug: string;
-            available: boolean;
-            /** @enum {string} */
-            reason?: "taken" | "reserved" | "invalid";
-            suggestions: string[];
+        /** @description One field that needs correction. */
+        ProblemField: {
+            /** @description What is wrong, for programs. */
+            code: string;
+            /** @description What is wrong and what would be right, for people. */
+            detail: string;
+            /** @description A JSON pointer (RFC 6901) into the body, or `?name` for a query parameter. */
+            pointer: string;
         };
-        Organization: {
-            id: string;
+        /** @description What this installation offers. */
+        Product: {
+            /** @description The domain below which organizations have their addresses. */
+            base_domain: string | null;
+            /** @description The limit that is shown as the quota that remains. */
+            headline_limit: string | null;
+            /** @description What API keys begin with. */
+            key_prefix: string;
             name: string;
-            slug: string;
-            status: string;
-            plan: string;
-            /** @description The caller's role, where the caller is a member. */
-            role?: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        User: {
-            id: string;
-            email: string;
-            display_name: string;
-            is_operator: boolean;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_sign_in_at: string | null;
+            /** @description A call to try: the first route. */
+            sample: components["schemas"]["Sample"] | null;
         };
         /** @enum {string} */
-        ClientKind: "browser" | "native";
-        SignUpOrganization: {
-            name: string;
-            slug: string;
-            plan?: string;
+        Reason: "taken" | "reserved" | "invalid";
+        ReasonRequest: {
+            /** @description Why; it stands in the audit log. */
+            reason: string;
         };
-        SignUpOwner: {
-            email: string;
-            /** Format: password */
-            password: string;
-            display_name: string;
+        RefreshRequest: {
+            client?: components["schemas"]["Client"];
+            /** @description The organization that the access token is to be for, by id or slug; the first one if not said. */
+            organization?: string | null;
+            /**
+             * Format: password
+             * @description The refresh token of a native client; browsers send theirs as a cookie.
+             */
+            refresh_token?: string | null;
         };
-        SignUp: {
-            organization: components["schemas"]["SignUpOrganization"];
-            owner: components["schemas"]["SignUpOwner"];
-            client?: components["schemas"]["ClientKind"];
-        };
-        SignedUp: {
-            organization: components["schemas"]["Organization"];
-            user: components["schemas"]["User"];
-            access_token: string;
-            expires_in: number;
-            refresh_token?: string;
-        };
-        Membership: {
-            organization: components["schemas"]["Organization"];
-            role: string;
-        };
-        MembershipPage: {
-            items: components["schemas"]["Membership"][];
-            next_cursor: string | null;
-        };
-        Login: {
-            email: string;
-            /** Format: password */
-            password: string;
-            organization?: string;
-            client?: components["schemas"]["ClientKind"];
-        };
-        LoggedIn: {
-            access_token: string;
-            expires_in: number;
-            user: components["schemas"]["User"];
-            organization: components["schemas"]["Organization"] | null;
-            organizations: components["schemas"]["Membership"][];
-            refresh_token?: string;
-        };
-        RefreshToken: {
-            organization?: string;
-            client?: components["schemas"]["ClientKind"];
-            refresh_token?: string;
-        };
-        RefreshedToken: {
-            access_token: string;
-            expires_in: number;
-            organization: components["schemas"]["Organization"] | null;
-            refresh_token?: string;
-        };
-        UpdateMe: {
-            display_name?: string;
-        };
-        SwitchOrganization: {
-            /** @description Id or slug. */
-            organization: string;
-        };
-        SwitchedOrganization: {
-            access_token: string;
-            expires_in: number;
-            organization: components["schemas"]["Organization"];
-        };
-        Session: {
-            id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_used_at: string;
-            /** Format: date-time */
-            expires_at: string;
-            user_agent: string | null;
-            address: string | null;
-            current: boolean;
-        };
-        SessionPage: {
-            items: components["schemas"]["Session"][];
-            next_cursor: string | null;
-        };
-        UpdateOrganization: {
-            name?: string;
-        };
-        MemberUser: {
-            id: string;
-            email: string;
-            display_name: string;
-        };
-        Member: {
-            user: components["schemas"]["MemberUser"];
-            role: string;
-            /** Format: date-time */
-            joined_at: string;
-        };
-        MemberPage: {
-            items: components["schemas"]["Member"][];
-            next_cursor: string | null;
-        };
-        /** @enum {string} */
-        Environment: "development" | "staging" | "production";
-        /** @enum {string} */
-        ApiKeyStatus: "active" | "rotating" | "expired" | "revoked";
-        ApiKeyLimits: {
-            requests_per_second: number | null;
-            burst: number | null;
-        };
-        ApiKey: {
-            id: string;
-            name: string;
-            environment: components["schemas"]["Environment"];
-            scopes: string[];
-            limits: components["schemas"]["ApiKeyLimits"];
-            allowed_networks: string[];
-            status: components["schemas"]["ApiKeyStatus"];
-            /** Format: date-time */
-            created_at: string;
-            created_by: string | null;
-            /** Format: date-time */
-            expires_at: string | null;
-            /** Format: date-time */
-            revoked_at: string | null;
-            replaces: string | null;
-            /** Format: date-time */
-            last_used_at: string | null;
-        };
-        ApiKeyPage: {
-            items: components["schemas"]["ApiKey"][];
-            next_cursor: string | null;
-        };
-        CreateApiKeyLimits: {
-            requests_per_second?: number | null;
-            burst?: number | null;
-        };
-        CreateApiKey: {
-            name: string;
-            environment: components["schemas"]["Environment"];
-            scopes: string[];
-            limits?: components["schemas"]["CreateApiKeyLimits"];
-            allowed_networks?: string[];
-            /** Format: date-time */
-            expires_at?: string | null;
-        };
-        /** @description The only reply that holds the secret. */
-        ApiKeySecret: {
-            api_key: components["schemas"]["ApiKey"];
-            secret: string;
-        };
-        RotateApiKey: {
+        RequestId: string;
+        RotateRequest: {
+            /**
+             * Format: uint32
+             * @description How long the old key stays good, 0 to 2 592 000 seconds.
+             */
             overlap_seconds: number;
         };
-        Permissions: {
-            permissions: string[];
+        /** @description A call to try. */
+        Sample: {
+            method: string;
+            path: string;
         };
+        /** @description A session of the caller. */
+        Session: {
+            /** @description The address it began from. */
+            address: string | null;
+            /** @description When it began. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            /** @description When it ends. */
+            expires_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["SessionId"];
+            /** @description When it was last refreshed. */
+            last_used_at: components["schemas"]["Instant"];
+            /** @description What the client called itself. */
+            user_agent: string | null;
+        };
+        SessionId: string;
+        /** @description A page of a list. */
+        SessionPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Session"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        SignUpOrganization: {
+            /** @description What people call it: 1 to 100 characters. */
+            name: string;
+            /** @description The plan; the product's default if not said. */
+            plan?: string | null;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens. */
+            slug: string;
+        };
+        SignUpOwner: {
+            /** @description What others see: 1 to 100 characters. */
+            display_name: string;
+            email: string;
+            /**
+             * Format: password
+             * @description 10 to 256 characters.
+             */
+            password: string;
+        };
+        SignUpReply: {
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds until the access token expires.
+             */
+            expires_in: number;
+            organization: components["schemas"]["Organization"];
+            refresh_token?: string | null;
+            user: components["schemas"]["User"];
+        };
+        SignUpRequest: {
+            client?: components["schemas"]["Client"];
+            organization: components["schemas"]["SignUpOrganization"];
+            owner: components["schemas"]["SignUpOwner"];
+        };
+        /** @description Where an organization stands. */
+        Status: "pending" | "active" | "suspended" | "deactivated" | "erased";
+        /** @description A subscription. */
+        Subscription: {
+            /** @description Its id. */
+            id: components["schemas"]["SubscriptionId"];
+            /** @description The plan. */
+            plan: string;
+            /**
+             * Format: int64
+             * @description The version of the plan.
+             */
+            plan_version: number;
+            /** @description When it began. */
+            started_at: components["schemas"]["Instant"];
+            /**
+             * @description Where it stands.
+             * @enum {string}
+             */
+            status: "prepared" | "active";
+        };
+        SubscriptionId: string;
+        SwitchRequest: {
+            /** @description The organization to enter, by id or slug. */
+            organization: string;
+        };
+        TokenReply: {
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds until the access token expires.
+             */
+            expires_in: number;
+            /** @description The organization that the access token is for. */
+            organization: components["schemas"]["Organization"] | null;
+            refresh_token?: string | null;
+        };
+        /** @description What was used of a meter. */
+        Usage: {
+            /** @description Everything acknowledged before this instant is included. */
+            as_of: components["schemas"]["Instant"];
+            /** @description The windows in the order of time, without gaps. */
+            buckets: components["schemas"]["UsageBucket"][];
+            /** @description The meter. */
+            meter: string;
+            /** @description What it counts. */
+            unit: string;
+        };
+        /** @description What was used in one window. */
         UsageBucket: {
-            /** Format: date-time */
-            start: string;
-            /** Format: date-time */
-            end: string;
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description By what it is told apart: nothing. */
             group: {
                 [key: string]: string;
             };
-            /** @description Decimal string in the meter's unit. */
+            /** @description The window's first instant. */
+            start: components["schemas"]["Instant"];
+            /** @description How much, in the meter's unit: a decimal. */
             value: string;
         };
-        Usage: {
-            meter: string;
-            unit: string;
-            /** Format: date-time */
-            as_of: string;
-            buckets: components["schemas"]["UsageBucket"][];
+        /** @description A user. */
+        User: {
+            /** @description Since when they have an account. */
+            created_at: components["schemas"]["Instant"];
+            /** @description What others see. */
+            display_name: string;
+            /** @description Their e-mail address, as they wrote it. */
+            email: string;
+            /** @description Their id. */
+            id: components["schemas"]["UserId"];
+            /** @description Whether they are one of the operator's staff. */
+            is_operator: boolean;
+            /** @description When they last signed in. */
+            last_sign_in_at: components["schemas"]["Instant"] | null;
         };
-        Limit: {
-            key: string;
-            /** @enum {string} */
-            kind: "rate" | "quota" | "stock";
-            /** @enum {string|null} */
-            window: "second" | "minute" | "hour" | "day" | null;
-            used: number;
-            limit: number | null;
-            remaining: number | null;
-            /** Format: date-time */
-            resets_at: string | null;
-            warn_at: number[];
-            headline: boolean;
-        };
-        Limits: {
-            /** Format: date-time */
-            as_of: string;
-            items: components["schemas"]["Limit"][];
-        };
-        Subscription: {
-            id: string;
-            plan: string;
-            plan_version: number;
-            status: string;
-            /** Format: date-time */
-            started_at: string;
-        };
-        OperatorOrganization: components["schemas"]["Organization"] & {
-            usage_today: number;
-        };
-        OperatorOrganizationPage: {
-            items: components["schemas"]["OperatorOrganization"][];
-            next_cursor: string | null;
-        };
-        Blueprint: {
-            version: number;
-            digest: string;
-            /** Format: date-time */
-            applied_at: string;
-            source: string;
-        };
-        ApplyBlueprint: {
-            source: string;
-        };
-        AppliedPlan: {
-            key: string;
-            version: number;
-            changed: boolean;
-        };
-        AppliedBlueprint: {
-            version: number;
-            changed: boolean;
-            plans: components["schemas"]["AppliedPlan"][];
-        };
+        UserId: string;
+        /** @enum {string} */
+        WindowName: "hour" | "day";
     };
     responses: never;
     parameters: never;
@@ -739,7 +1134,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    getProduct: {
+    getJwks: {
         parameters: {
             query?: never;
             header?: never;
@@ -754,53 +1149,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Product"];
+                    "application/json": components["schemas"]["Jwks"];
                 };
             };
-        };
-    };
-    listPlans: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PlanPage"];
-                };
-            };
-        };
-    };
-    checkAvailability: {
-        parameters: {
-            query: {
-                slug: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Availability"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -810,32 +1163,26 @@ export interface operations {
             };
         };
     };
-    signUp: {
+    getHealth: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignUp"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Done */
-            201: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignedUp"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description Problem */
-            409: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -843,8 +1190,28 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Problem */
-            422: {
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -863,7 +1230,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Login"];
+                "application/json": components["schemas"]["LoginRequest"];
             };
         };
         responses: {
@@ -873,62 +1240,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LoggedIn"];
+                    "application/json": components["schemas"]["LoginReply"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    refreshToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RefreshToken"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RefreshedToken"];
-                };
-            };
-            /** @description Problem */
-            401: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -945,7 +1261,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogoutRequest"];
+            };
+        };
         responses: {
             /** @description Done */
             204: {
@@ -953,6 +1273,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -974,8 +1303,8 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description Problem */
-            401: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -994,7 +1323,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UpdateMe"];
+                "application/json": components["schemas"]["MePatch"];
             };
         };
         responses: {
@@ -1007,17 +1336,8 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1029,10 +1349,7 @@ export interface operations {
     };
     listMyOrganizations: {
         parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -1048,52 +1365,8 @@ export interface operations {
                     "application/json": components["schemas"]["MembershipPage"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    switchOrganization: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SwitchOrganization"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SwitchedOrganization"];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1105,10 +1378,7 @@ export interface operations {
     };
     listMySessions: {
         parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -1124,8 +1394,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description Problem */
-            401: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1153,8 +1423,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Problem */
-            401: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1162,8 +1432,200 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Problem */
-            404: {
+        };
+    };
+    switchOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintInForce"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    applyBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlueprintRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOrganizations: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Part of a name or an address. */
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationWithUsagePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reactivateOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organization"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspendOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organization"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1193,26 +1655,8 @@ export interface operations {
                     "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1225,9 +1669,7 @@ export interface operations {
     updateOrganization: {
         parameters: {
             query?: never;
-            header?: {
-                "If-Match"?: string;
-            };
+            header?: never;
             path: {
                 org: string;
             };
@@ -1235,7 +1677,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UpdateOrganization"];
+                "application/json": components["schemas"]["OrganizationPatch"];
             };
         };
         responses: {
@@ -1248,44 +1690,8 @@ export interface operations {
                     "application/json": components["schemas"]["Organization"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1295,12 +1701,9 @@ export interface operations {
             };
         };
     };
-    listMembers: {
+    getMyPermissions: {
         parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path: {
                 org: string;
@@ -1315,29 +1718,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MemberPage"];
+                    "application/json": components["schemas"]["Permissions"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1350,8 +1735,10 @@ export interface operations {
     listApiKeys: {
         parameters: {
             query?: {
-                limit?: number;
-                cursor?: string;
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
             };
             header?: never;
             path: {
@@ -1370,26 +1757,8 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyPage"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1403,6 +1772,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -1412,57 +1782,21 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CreateApiKey"];
+                "application/json": components["schemas"]["ApiKeyRequest"];
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiKeySecret"];
+                    "application/json": components["schemas"]["CreatedApiKey"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            402: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1493,26 +1827,8 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1541,26 +1857,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1574,6 +1872,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -1584,160 +1883,21 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RotateApiKey"];
+                "application/json": components["schemas"]["RotateRequest"];
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Created */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiKeySecret"];
+                    "application/json": components["schemas"]["CreatedApiKey"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            402: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getMyPermissions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                org: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Permissions"];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getUsage: {
-        parameters: {
-            query?: {
-                meter?: string;
-                from?: string;
-                to?: string;
-                window?: "hour" | "day";
-            };
-            header?: never;
-            path: {
-                org: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Usage"];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1767,8 +1927,8 @@ export interface operations {
                     "application/json": components["schemas"]["Limits"];
                 };
             };
-            /** @description Problem */
-            401: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1776,17 +1936,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Problem */
-            403: {
+        };
+    };
+    listMembers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1816,26 +1994,8 @@ export interface operations {
                     "application/json": components["schemas"]["Subscription"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1845,15 +2005,25 @@ export interface operations {
             };
         };
     };
-    listOrganizations: {
+    getUsage: {
         parameters: {
-            query?: {
-                q?: string;
-                limit?: number;
-                cursor?: string;
+            query: {
+                /**
+                 * @description From when on; the whole window that this instant lies in is counted. If it isn't said, six days before the day
+                 *     of `to`.
+                 */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description The meter, by its name in the blueprint. */
+                meter: string;
+                /** @description Until when; the whole window that ends at or after this instant is counted. If it isn't said, until now. */
+                to?: components["schemas"]["Instant"] | null;
+                /** @description The length of the windows of the calendar, in UTC, to add up; a day if it isn't said. */
+                window?: components["schemas"]["WindowName"];
             };
             header?: never;
-            path?: never;
+            path: {
+                org: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -1864,20 +2034,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OperatorOrganizationPage"];
+                    "application/json": components["schemas"]["Usage"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1887,7 +2048,7 @@ export interface operations {
             };
         };
     };
-    getBlueprint: {
+    listPlans: {
         parameters: {
             query?: never;
             header?: never;
@@ -1902,20 +2063,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Blueprint"];
+                    "application/json": components["schemas"]["PlanPage"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1925,10 +2077,40 @@ export interface operations {
             };
         };
     };
-    applyBlueprint: {
+    getProduct: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Product"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signUp: {
         parameters: {
             query?: never;
             header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -1936,7 +2118,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ApplyBlueprint"];
+                "application/json": components["schemas"]["SignUpRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignUpReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkAvailability: {
+        parameters: {
+            query: {
+                /** @description The address that is wished for. */
+                slug: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Availability"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refreshToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshRequest"];
             };
         };
         responses: {
@@ -1946,29 +2193,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AppliedBlueprint"];
+                    "application/json": components["schemas"]["TokenReply"];
                 };
             };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };

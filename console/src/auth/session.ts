@@ -2,7 +2,7 @@
 // this code never sees. An access token is for one organization, so two tabs may hold two.
 import { ProblemError } from '../api/problem';
 import { send } from '../api/transport';
-import type { Organization, RefreshedToken } from '../api/types';
+import type { Organization, TokenReply } from '../api/types';
 
 type State =
   | { status: 'unknown' }
@@ -65,7 +65,7 @@ export class Session {
     try {
       const body = organization === undefined ? {} : { organization };
       const reply = await send({ method: 'POST', url: '/v1/token/refresh', body: { ...body, client: 'browser' } });
-      this.begin(reply.body as RefreshedToken);
+      this.begin(reply.body as TokenReply);
       return true;
     } catch (error) {
       if (!(error instanceof ProblemError) || error.isTransient || error.status === 429) throw error;

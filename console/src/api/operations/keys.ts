@@ -1,16 +1,16 @@
 import { call } from '../client';
 import { collect, paging, type Listed } from '../pages';
-import type { ApiKey, ApiKeySecret, CreateApiKey } from '../types';
+import type { ApiKey, CreatedApiKey, ApiKeyRequest } from '../types';
 
 export function listApiKeys(org: string, signal?: AbortSignal): Promise<Listed<ApiKey>> {
   return collect((cursor) => call('get', '/v1/orgs/{org}/api-keys', { path: { org }, query: paging(cursor), signal }));
 }
 
-export function createApiKey(org: string, body: CreateApiKey, idempotencyKey: string): Promise<ApiKeySecret> {
+export function createApiKey(org: string, body: ApiKeyRequest, idempotencyKey: string): Promise<CreatedApiKey> {
   return call('post', '/v1/orgs/{org}/api-keys', { path: { org }, body, idempotencyKey });
 }
 
-export function rotateApiKey(org: string, id: string, overlapSeconds: number, idempotencyKey: string): Promise<ApiKeySecret> {
+export function rotateApiKey(org: string, id: string, overlapSeconds: number, idempotencyKey: string): Promise<CreatedApiKey> {
   return call('post', '/v1/orgs/{org}/api-keys/{id}/rotate', { path: { org, id }, body: { overlap_seconds: overlapSeconds }, idempotencyKey });
 }
 

@@ -1,6 +1,5 @@
 import { call } from '../client';
-import { collect, paging, type Listed } from '../pages';
-import type { Membership, Organization, Session, User } from '../types';
+import type { Membership, Session, TokenReply, User } from '../types';
 
 export function getMe(signal?: AbortSignal): Promise<User> {
   return call('get', '/v1/me', { signal });
@@ -11,16 +10,16 @@ export function updateMe(body: { display_name: string }): Promise<User> {
 }
 
 export async function listMyOrganizations(signal?: AbortSignal): Promise<Membership[]> {
-  return (await collect((cursor) => call('get', '/v1/me/organizations', { query: paging(cursor), signal }))).items;
+  return (await call('get', '/v1/me/organizations', { signal })).items;
 }
 
 /** An access token speaks for one organization; this one speaks for another. */
-export function switchOrganization(organization: string): Promise<{ access_token: string; organization: Organization }> {
+export function switchOrganization(organization: string): Promise<TokenReply> {
   return call('post', '/v1/me/switch', { body: { organization } });
 }
 
-export function listMySessions(signal?: AbortSignal): Promise<Listed<Session>> {
-  return collect((cursor) => call('get', '/v1/me/sessions', { query: paging(cursor), signal }));
+export async function listMySessions(signal?: AbortSignal): Promise<Session[]> {
+  return (await call('get', '/v1/me/sessions', { signal })).items;
 }
 
 export async function endMySession(id: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { callPublic } from '../client';
-import type { Availability, LoggedIn, Login, Plan, Product, SignUp, SignedUp } from '../types';
+import type { Availability, LoginReply, LoginRequest, Plan, Product, SignUpRequest, SignUpReply } from '../types';
 
 export function getProduct(signal?: AbortSignal): Promise<Product> {
   return callPublic('get', '/v1/product', { signal });
@@ -13,14 +13,14 @@ export function checkAvailability(slug: string, signal?: AbortSignal): Promise<A
   return callPublic('get', '/v1/signup/availability', { query: { slug }, signal });
 }
 
-export function signUp(body: SignUp, idempotencyKey: string): Promise<SignedUp> {
+export function signUp(body: SignUpRequest, idempotencyKey: string): Promise<SignUpReply> {
   return callPublic('post', '/v1/signup', { body: { ...body, client: 'browser' }, idempotencyKey });
 }
 
-export function login(body: Login): Promise<LoggedIn> {
+export function login(body: LoginRequest): Promise<LoginReply> {
   return callPublic('post', '/v1/login', { body: { ...body, client: 'browser' } });
 }
 
 export async function logout(): Promise<void> {
-  await callPublic('post', '/v1/logout', {});
+  await callPublic('post', '/v1/logout', { body: {} });
 }

@@ -28,7 +28,7 @@ export function SessionsCard() {
       ) : (
         <DataTable
           label={t('account.sessions')}
-          rows={data.items}
+          rows={data}
           rowKey={(session) => session.id}
           columns={[
             { id: 'device', title: t('account.device'), render: nameOf },

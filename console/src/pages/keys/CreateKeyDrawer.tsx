@@ -5,7 +5,7 @@ import { useIdempotency } from '../../api/idempotency';
 import { createApiKey } from '../../api/operations/keys';
 import { ProblemError } from '../../api/problem';
 import { apiKeysQuery, limitsQuery, permissionsQuery } from '../../api/queries';
-import type { ApiKeySecret } from '../../api/types';
+import type { CreatedApiKey } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { showOnFields } from '../../problem/form-errors';
 import { ProblemAlert } from '../../problem/ProblemAlert';
@@ -21,7 +21,7 @@ interface Props {
   onClose: () => void;
   /** What opened it, to give the focus back to. */
   opener: RefObject<HTMLElement | null>;
-  onCreated: (created: ApiKeySecret) => void;
+  onCreated: (created: CreatedApiKey) => void;
 }
 
 export function CreateKeyDrawer({ org, open, onClose, opener, onCreated }: Props) {

@@ -3,7 +3,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { Button, Select } from 'antd';
 import { lazy, Suspense, useRef, useState } from 'react';
 import { apiKeysQuery } from '../../api/queries';
-import type { ApiKey, ApiKeySecret } from '../../api/types';
+import type { ApiKey, CreatedApiKey } from '../../api/types';
 import { Page } from '../../app/Page';
 import { KEY_COLUMNS, KEY_STATUSES } from '../../app/search';
 import { useI18n } from '../../i18n/i18n';
@@ -49,9 +49,9 @@ export function KeysPage() {
   // Once used the drawer stays, so that it can slide out again.
   const [drawerUsed, setDrawerUsed] = useState(search.create === true);
   const [acting, setActing] = useState<{ act: KeyAct; key: ApiKey }>();
-  const [secret, setSecret] = useState<ApiKeySecret>();
+  const [secret, setSecret] = useState<CreatedApiKey>();
 
-  function showSecret(made: ApiKeySecret) {
+  function showSecret(made: CreatedApiKey) {
     keepSecret(org, made.api_key.id, made.secret);
     setActing(undefined);
     setSecret(made);

@@ -5,7 +5,7 @@ import { Badge } from '../../ui/Badge';
 import { DataTable, type Column, type Sorting } from '../../ui/DataTable';
 import { Icon } from '../../ui/Icon';
 
-const SCOPES_SHOWN = 3;
+const SCOPES_SHOWN = 2;
 
 export type KeyAct = 'rotate' | 'revoke';
 

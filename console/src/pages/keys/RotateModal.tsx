@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useIdempotency } from '../../api/idempotency';
 import { rotateApiKey } from '../../api/operations/keys';
 import { apiKeysQuery } from '../../api/queries';
-import type { ApiKey, ApiKeySecret } from '../../api/types';
+import type { ApiKey, CreatedApiKey } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { ProblemAlert } from '../../problem/ProblemAlert';
 
@@ -20,7 +20,7 @@ interface Props {
   org: string;
   apiKey: ApiKey;
   onClose: () => void;
-  onRotated: (rotated: ApiKeySecret) => void;
+  onRotated: (rotated: CreatedApiKey) => void;
 }
 
 export function RotateModal({ org, apiKey, onClose, onRotated }: Props) {

@@ -1,13 +1,13 @@
 import { Alert, Button, Checkbox, Modal } from 'antd';
 import { useState } from 'react';
-import type { ApiKeySecret } from '../../api/types';
+import type { CreatedApiKey } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { CopyButton } from '../../ui/CopyButton';
 import { download } from '../../ui/download';
 import { Icon } from '../../ui/Icon';
 
 interface Props {
-  shown: ApiKeySecret;
+  shown: CreatedApiKey;
   onClose: () => void;
 }
 
@@ -22,7 +22,7 @@ export function SecretModal({ shown, onClose }: Props) {
   );
 }
 
-function Secret({ shown, onClose }: { shown: ApiKeySecret; onClose: () => void }) {
+function Secret({ shown, onClose }: { shown: CreatedApiKey; onClose: () => void }) {
   const { t } = useI18n();
   const [stored, setStored] = useState(false);
   return (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { renamePointer, toRequest, type NewKey } from './new-key';
-import { groupScopes, withScopes } from './scopes';
+import { groupScopes, ofWhom, withScopes } from './scopes';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const plain: NewKey = { name: ' Crawler ', environment: 'production', scopes: ['a:read'], expiry: 'never' };
@@ -31,4 +31,9 @@ it('groups scopes by resource and takes a group in or out', () => {
   ]);
   expect(withScopes(['b:read', 'a:read'], ['a:read', 'a:write'], true)).toEqual(['a:read', 'a:write', 'b:read']);
   expect(withScopes(['b:read', 'a:read'], ['a:read', 'a:write'], false)).toEqual(['b:read']);
+});
+
+it('tells the product’s scopes from those for the organization', () => {
+  const { product, organization } = ofWhom(groupScopes(['billing:read', 'scraping:read', 'keys:read']));
+  expect([product, organization].map((groups) => groups.map(({ resource }) => resource))).toEqual([['scraping'], ['billing', 'keys']]);
 });

@@ -1,4 +1,4 @@
-import type { CreateApiKey, Environment } from '../../api/types';
+import type { ApiKeyRequest, Environment } from '../../api/types';
 
 export type Expiry = 'never' | '30' | '90' | '365' | 'date';
 
@@ -23,7 +23,7 @@ function expiresAt({ expiry, expires_on }: NewKey, now: number): string | undefi
 }
 
 /** What is sent. What was left empty is absent, so that the server's defaults hold. */
-export function toRequest(values: NewKey, now: number): CreateApiKey {
+export function toRequest(values: NewKey, now: number): ApiKeyRequest {
   const networks = (values.networks ?? '').split(/[\s,]+/).filter((network) => network !== '');
   const { requests_per_second, burst } = values.limits ?? {};
   const limits = {

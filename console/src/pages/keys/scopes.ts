@@ -1,5 +1,10 @@
 // Permissions are `resource:verb`; people choose by resource.
 
+/** What Insula itself keeps for an organization. All else is the product's, and what a key is mostly made for. */
+const OF_THE_ORGANIZATION = new Set([
+  'alerts', 'audit', 'billing', 'branding', 'domains', 'keys', 'members', 'org', 'projects', 'roles', 'security', 'teams', 'usage', 'webhooks',
+]);
+
 export interface ScopeGroup {
   resource: string;
   scopes: string[];
@@ -12,6 +17,14 @@ export function groupScopes(permissions: readonly string[]): ScopeGroup[] {
     groups.set(resource, [...(groups.get(resource) ?? []), permission]);
   }
   return [...groups].map(([resource, scopes]) => ({ resource, scopes }));
+}
+
+/** The product's own groups, and those for the organization around it. */
+export function ofWhom(groups: readonly ScopeGroup[]): { product: ScopeGroup[]; organization: ScopeGroup[] } {
+  return {
+    product: groups.filter(({ resource }) => !OF_THE_ORGANIZATION.has(resource)),
+    organization: groups.filter(({ resource }) => OF_THE_ORGANIZATION.has(resource)),
+  };
 }
 
 export function verbOf(scope: string): string {

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
 import { operatorOrganizationsQuery } from '../../api/queries';
-import type { OperatorOrganization } from '../../api/types';
+import type { OrganizationWithUsage } from '../../api/types';
 import { ORGANIZATION_COLUMNS } from '../../app/search';
 import { Page } from '../../app/Page';
 import { useI18n } from '../../i18n/i18n';
@@ -77,7 +77,7 @@ export function OrganizationsPage() {
   );
 }
 
-function useColumns(): Column<OperatorOrganization>[] {
+function useColumns(): Column<OrganizationWithUsage>[] {
   const { t, word, format } = useI18n();
   return [
     { id: 'name', title: t('operator.name'), sortBy: (row) => row.name, render: (row) => row.name },

@@ -22,13 +22,18 @@ export function LimitsCard({ org }: { org: string }) {
         <EmptyState icon="chart" title={t('overview.limitsEmpty')} hint={t('overview.limitsEmptyHint')} />
       ) : (
         <ul className="limits">
-          {data.items.toSorted((a, b) => Number(b.headline) - Number(a.headline)).map((limit) => (
+          {data.items.toSorted((a, b) => rank(a) - rank(b)).map((limit) => (
             <LimitRow key={limit.key} limit={limit} />
           ))}
         </ul>
       )}
     </Card>
   );
+}
+
+/** The product's headline first; rates, of which there is nothing to follow, last. */
+function rank({ headline, kind }: Limit): number {
+  return headline ? 0 : ['quota', 'stock', 'rate'].indexOf(kind) + 1;
 }
 
 function LimitRow({ limit }: { limit: Limit }) {
@@ -38,14 +43,16 @@ function LimitRow({ limit }: { limit: Limit }) {
   const text =
     limit.limit === null
       ? t('overview.usedUnlimited', { used: format.number(limit.used) })
-      : t('overview.used', { used: format.number(limit.used), limit: format.number(limit.limit) });
+      : limit.kind === 'rate'
+        ? t('overview.rate', { limit: format.number(limit.limit) })
+        : t('overview.used', { used: format.number(limit.used), limit: format.number(limit.limit) });
   return (
     <li data-limit={limit.key}>
       <div className="limit-line">
         <span className="limit-name">{name}</span>
         <span className="nums">{text}</span>
       </div>
-      {limit.limit === null ? null : <Meter label={name} text={text} value={limit.used} max={limit.limit} level={level} />}
+      {limit.limit === null || limit.kind === 'rate' ? null : <Meter label={name} text={text} value={limit.used} max={limit.limit} level={level} />}
       <div className="limit-line small muted">
         <span>
           {level === 'ok' ? null : (

@@ -7,13 +7,12 @@ export function gatewayOrigin(product: Product, slug: string, here: URL): string
   return `${here.protocol}//${slug}.${product.base_domain}${port}`;
 }
 
-/** A line for a POSIX shell. `secret` is a key's secret or a word standing in for it; both are free of quotes. */
+/** For a POSIX shell, the address on a line of its own. `secret` is a key's secret or a word standing in for it; both are free of quotes. */
 export function curlLine(product: Product, origin: string, secret: string): string {
   const { method, path } = product.sample ?? { method: 'GET', path: '/' };
   const parts = ['curl'];
   if (method !== 'GET') parts.push(`-X ${method}`);
   parts.push(`-H 'Authorization: Bearer ${secret}'`);
   if (['POST', 'PUT', 'PATCH'].includes(method)) parts.push(`-H 'Content-Type: application/json' -d '{}'`);
-  parts.push(`'${origin}${path}'`);
-  return parts.join(' ');
+  return `${parts.join(' ')} \\\n  '${origin}${path}'`;
 }

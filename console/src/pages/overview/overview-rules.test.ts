@@ -30,7 +30,7 @@ it('takes stock for no request', () => {
 describe('the line to try', () => {
   const here = new URL('http://localhost:7070/console/');
   it('goes to this address when the product has no domain', () => {
-    expect(curlLine(product, gatewayOrigin(product, 'acme', here), 'ak_x')).toBe("curl -H 'Authorization: Bearer ak_x' 'http://localhost:7070/api/jobs'");
+    expect(curlLine(product, gatewayOrigin(product, 'acme', here), 'ak_x')).toBe("curl -H 'Authorization: Bearer ak_x' \\\n  'http://localhost:7070/api/jobs'");
   });
   it('goes to the organization’s own host when it has one', () => {
     expect(gatewayOrigin({ ...product, base_domain: 'scraper.localhost' }, 'acme', here)).toBe('http://acme.scraper.localhost:7070');

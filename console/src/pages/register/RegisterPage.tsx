@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { useIdempotency } from '../../api/idempotency';
 import { signUp } from '../../api/operations/public';
 import { meQuery, plansQuery, productQuery } from '../../api/queries';
-import type { Plan, SignUp } from '../../api/types';
+import type { Plan, SignUpRequest } from '../../api/types';
 import { PublicLayout } from '../../app/PublicLayout';
 import { session } from '../../auth/session';
 import { useI18n } from '../../i18n/i18n';
@@ -31,7 +31,7 @@ export function RegisterPage() {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   const idempotency = useIdempotency();
-  const [form] = Form.useForm<SignUp>();
+  const [form] = Form.useForm<SignUpRequest>();
   const slug = Form.useWatch(['organization', 'slug'], form) as string | undefined;
   const [ownSlug, setOwnSlug] = useState(false);
   const [leftOver, setLeftOver] = useState<unknown>();
@@ -39,7 +39,7 @@ export function RegisterPage() {
   const { data: product } = useQuery(productQuery);
 
   const register = useMutation({
-    mutationFn: (values: SignUp) => signUp(values, idempotency.keyFor(values)),
+    mutationFn: (values: SignUpRequest) => signUp(values, idempotency.keyFor(values)),
     onMutate: () => setLeftOver(undefined),
     onSuccess: async ({ user, ...granted }) => {
       idempotency.done();
