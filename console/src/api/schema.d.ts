@@ -1065,7 +1065,7 @@ export interface components {
              * @description Where it stands.
              * @enum {string}
              */
-            status: "prepared" | "active";
+            status: "active";
         };
         SubscriptionId: string;
         SwitchRequest: {
