@@ -68,7 +68,6 @@ export const en = {
   'register.slugInvalid': '{slug} can’t be used as an address.',
   'register.slugTry': 'Use {slug}',
   'register.plan': 'Plan',
-  'register.planHint': 'You can change it later.',
   'register.planContact': 'By offer',
   'register.account': 'Your account',
   'register.displayName': 'Your name',

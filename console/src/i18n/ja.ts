@@ -69,7 +69,6 @@ export const ja: Dictionary = {
   'register.slugInvalid': '{slug} はアドレスとして使えません。',
   'register.slugTry': '{slug} を使う',
   'register.plan': 'プラン',
-  'register.planHint': '後から変更できます。',
   'register.planContact': '個別見積り',
   'register.account': 'あなたのアカウント',
   'register.displayName': 'お名前',

@@ -92,9 +92,7 @@ export function RegisterPage() {
           </div>
         </fieldset>
         <fieldset className="form-section">
-          <legend>
-            {t('register.plan')} <span className="muted small plan-hint">{t('register.planHint')}</span>
-          </legend>
+          <legend>{t('register.plan')}</legend>
           <PlanSection plans={plans.data} error={plans.error} onRetry={() => void plans.refetch()} />
         </fieldset>
         <fieldset className="form-section">
