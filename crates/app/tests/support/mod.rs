@@ -1,6 +1,6 @@
 //! A whole installation in a test: real sockets, a real store, a real upstream; used through its public face alone.
 
-#![expect(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
