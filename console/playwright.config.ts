@@ -2,7 +2,7 @@ import { defineConfig } from '@playwright/test';
 
 // INSULA_URL names the running server to test, such as http://localhost:7070. The development stand-in, which needs a
 // build in dist/, is tested on explicit demand only: what passes there says nothing about the server.
-const FAKE_PORT = 7171;
+const FAKE_PORT = 7172;
 const standIn = process.env['INSULA_E2E_STANDIN'] === '1';
 const server = process.env['INSULA_URL'];
 
@@ -38,6 +38,6 @@ export default defineConfig({
     },
   },
   ...(standIn
-    ? { webServer: { command: `node dev/fake-server.mjs --port ${FAKE_PORT}`, url: `http://localhost:${FAKE_PORT}/healthz`, reuseExistingServer: true } }
+    ? { webServer: { command: `node dev/fake-server.mjs --port ${FAKE_PORT}`, url: `http://localhost:${FAKE_PORT}/healthz`, reuseExistingServer: false } }
     : {}),
 });
