@@ -35,7 +35,7 @@ ask >"$work/openapi.json"
 scripts/console.sh --packages
 if [ "${1:-}" = --check ]; then
   expect_same "$document" "$work/openapi.json"
-  console/node_modules/.bin/openapi-typescript "$work/openapi.json" --output "$work/schema.d.ts" >/dev/null
+  INSULA_DOCUMENT=$work/openapi.json INSULA_TYPES=$work/schema.d.ts npm --prefix console run --silent generate >/dev/null
   expect_same "$types" "$work/schema.d.ts"
 else
   cp "$work/openapi.json" "$document"
