@@ -14,13 +14,13 @@ blueprint=${1:-blueprints/hello}
 scripts/setup.sh up
 scripts/console.sh
 
-# The blueprint's own service is built in the same go, so that starting it needs no second build.
-built=(-p insula-cli)
-if [ -f "$blueprint/service/Cargo.toml" ]; then
-  built+=(-p "$(sed -n 's/^name = "\(.*\)"$/\1/p' "$blueprint/service/Cargo.toml" | head -n 1)")
-fi
 [ -x "$target/release/insula" ] || say "building Insula; the first time this takes some minutes"
-cargo build --release "${locked[@]}" "${built[@]}"
+cargo build --release "${locked[@]}" -p insula-cli
+# The blueprint's own service apart from it, as `insula up` starts it: built together, the two would share features of
+# their dependencies, and starting it alone would build it anew.
+if [ -f "$blueprint/service/Cargo.toml" ]; then
+  cargo build --release "${locked[@]}" -p "$(sed -n 's/^name = "\(.*\)"$/\1/p' "$blueprint/service/Cargo.toml" | head -n 1)"
+fi
 
 say "prepared in $(lasted "$SECONDS")"
 exec "$target/release/insula" up "$blueprint" "$@"
