@@ -1,8 +1,9 @@
 //! Who may enter: users, sessions, access tokens, memberships and API keys.
 //!
 //! What must always hold: no secret is stored or logged, only keyed or slow hashes of it; a revoked key, an ended
-//! session and a removed role are refused at the next request; whether an address has an account is not told to those
-//! who don't hold its password.
+//! session and a removed role are refused at the next request; a wrong password is answered alike, and after the same
+//! time, whether the address has an account or not. (That an address has one shows all the same when it is locked, or
+//! when somebody signs up with it.)
 
 pub mod api_key;
 pub mod http;
