@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The console's folder, from that of this package.
+const CONSOLE: &str = "../../console";
 /// What a built console is made from; the same list stands in `console/scripts/source-digest.mjs`.
 const FILES: &[&str] = &["index.html", "openapi.json", "package-lock.json", "package.json", "vite.config.ts"];
 const FOLDERS: &[&str] = &["public", "src"];
@@ -23,13 +25,12 @@ fn main() {
         fs::write(out, "static ASSETS: &[Asset] = &[];").expect("the list of assets");
         return;
     }
-    let console = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../console")
-        .canonicalize()
-        .expect("the console's folder");
+    // Asked of cargo when this runs, not when it was compiled: several checkouts may share what is built.
+    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package is"));
+    let console = package.join(CONSOLE).canonicalize().expect("the console's folder");
     let dist = console.join("dist");
     for watched in FILES.iter().chain(FOLDERS).chain(&["dist"]) {
-        println!("cargo::rerun-if-changed={}", console.join(watched).display());
+        println!("cargo::rerun-if-changed={CONSOLE}/{watched}");
     }
     let built_of = fs::read_to_string(dist.join(".source-digest")).unwrap_or_default();
     if built_of.is_empty() {

@@ -27,9 +27,10 @@ use insula_metering::{
 use insula_storage::{Storage, Store, Worker};
 use std::{
     fmt,
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     net::SocketAddr,
     num::NonZeroUsize,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
 };
@@ -144,7 +145,8 @@ fn lock_folder(folder: &Path) -> Result<File, StartError> {
     let unusable = |error: std::io::Error| {
         StartError(format!("the data folder {} can't be used: {error}", folder.display()))
     };
-    std::fs::create_dir_all(folder).map_err(unusable)?;
+    // What is in it is for nobody else on the machine.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
     let lock = File::create(folder.join("lock")).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use serde_json::Value as Json;
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The crates in their order: each may use those before it. What stands beside a crate are the other domains it calls;
 /// every line is a decision.
@@ -54,8 +59,9 @@ const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("metering/src/settle/batch.rs", 1),
 ];
 
-fn workspace() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+/// The workspace of this run: what was built may be shared between checkouts.
+fn workspace() -> PathBuf {
+    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../..")
 }
 
 fn sources(folder: &Path, found: &mut Vec<String>) {

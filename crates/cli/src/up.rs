@@ -15,7 +15,9 @@ use insula_kernel::{Env, Secret, base32_encode};
 use insula_storage::Engine;
 use serde_json::{Value as Json, json};
 use std::{
+    fs::DirBuilder,
     net::{SocketAddr, ToSocketAddrs as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -44,7 +46,10 @@ pub(crate) fn up(arguments: &UpArguments, output: &Output) -> Outcome {
     run::log(false);
     let begun = Instant::now();
     let source = run::read_blueprint(&arguments.blueprint)?;
-    std::fs::create_dir_all(&arguments.data)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&arguments.data)
         .map_err(|error| format!("the data folder {} can't be used: {error}", arguments.data.display()))?;
     let mut known = Development::read(&arguments.data).unwrap_or_default();
     let config = config(arguments, &mut known)?;

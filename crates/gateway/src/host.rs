@@ -32,7 +32,8 @@ pub(crate) enum Side<'h> {
 }
 
 impl HostRules {
-    /// `platform_hosts` serve Insula alone; hosts below `base_domain` serve routes alone; any other serves both.
+    /// `platform_hosts` serve Insula alone; hosts below `base_domain` serve routes alone; so does any other, except
+    /// where no platform host is named: then it serves both.
     #[must_use]
     pub fn new(platform_hosts: impl IntoIterator<Item = String>, base_domain: Option<String>) -> Self {
         let plain = |host: String| without_port(&host.to_ascii_lowercase()).trim_end_matches('.').to_owned();
@@ -48,7 +49,9 @@ impl HostRules {
         match below {
             Some(GATEWAY) => Side::Routes { slug: None },
             Some(slug) => Side::Routes { slug: Some(slug) },
-            None => Side::Both,
+            None if self.platform.is_empty() => Side::Both,
+            // Where hosts are named, the console is on those alone.
+            None => Side::Routes { slug: None },
         }
     }
 }
@@ -133,8 +136,10 @@ mod tests {
         assert_eq!(rules.side("app.example.com"), Side::Platform);
         assert_eq!(rules.side("acme.example.com"), Side::Routes { slug: Some("acme") });
         assert_eq!(rules.side("gateway.example.com"), Side::Routes { slug: None });
-        assert_eq!(rules.side("notexample.com"), Side::Both);
-        assert_eq!(rules.side("127.0.0.1"), Side::Both);
+        assert_eq!(rules.side("notexample.com"), Side::Routes { slug: None });
+        assert_eq!(rules.side("127.0.0.1"), Side::Routes { slug: None });
+        let development = HostRules::new([], Some("example.com".to_owned()));
+        assert_eq!(development.side("127.0.0.1"), Side::Both);
         assert_eq!(HostRules::default().side("acme.example.com"), Side::Both);
     }
 
