@@ -237,6 +237,16 @@ ids! {
     InvitationId = "inv";
     /// An entry in the feed of changes.
     ChangeId = "chg";
+    /// A project of an organization.
+    ProjectId = "prj";
+    /// A team of an organization.
+    TeamId = "team";
+    /// A reservation that outlives its request.
+    HoldId = "hold";
+    /// The credential of an upstream.
+    ServiceId = "svc";
+    /// A usage event that an upstream reported.
+    EventId = "evt";
 }
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ mod time;
 
 pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
-    AdmissionId, AuditId, BlueprintVersionId, ChangeId, DueId, IdError, InvitationId, KeyId, MessageId,
-    OrgId, RequestId, SessionId, SigningKeyId, SubscriptionId, UserId, base32_decode, base32_encode,
+    AdmissionId, AuditId, BlueprintVersionId, ChangeId, DueId, EventId, HoldId, IdError, InvitationId, KeyId,
+    MessageId, OrgId, ProjectId, RequestId, ServiceId, SessionId, SigningKeyId, SubscriptionId, TeamId,
+    UserId, base32_decode, base32_encode,
 };
 pub use keyring::{Keyring, sha256};
 pub use live::LiveMap;
