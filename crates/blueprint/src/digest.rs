@@ -29,16 +29,20 @@ struct Offer<'a> {
 enum Definition<'a> {
     Quota { meter: &'a str, window: QuotaWindow },
     Rate { window: RateWindow, per: &'static str, burst: Option<u64> },
+    Hold,
     Stock,
 }
 
 /// The digest of what a plan offers.
 pub(crate) fn of_plan(plan: &Plan, limits: &[&Limit], meters: &Map<RawMeter>) -> Digest {
-    let definition = |limit: &Limit| match limit.kind {
-        LimitKind::Quota { meter, window } => {
-            Definition::Quota { meter: meters.names().nth(meter.get()).unwrap_or_default(), window }
+    let definition = |limit: &Limit| match &limit.kind {
+        LimitKind::Quota { meter, window, .. } => {
+            Definition::Quota { meter: meters.names().nth(meter.get()).unwrap_or_default(), window: *window }
         }
-        LimitKind::Rate { window, burst } => Definition::Rate { window, per: "key", burst },
+        LimitKind::Rate { window, burst, .. } => {
+            Definition::Rate { window: *window, per: "key", burst: *burst }
+        }
+        LimitKind::Hold { .. } => Definition::Hold,
         LimitKind::Stock => Definition::Stock,
     };
     let bounds = limits.iter().zip(&plan.limits);

@@ -5,15 +5,23 @@ use crate::{
     declared::{RawBlueprint, RawKind, RawLimit, RawPlan, RawPrice, RawWindow},
     diagnostics::{Report, quoted, suggest},
     digest,
-    model::{Digest, Interval, Limit, LimitKind, Meter, MeterIndex, Plan, Price, QuotaWindow, RateWindow},
+    model::{
+        Aggregate, Cost, Digest, Interval, Limit, LimitKind, Meter, MeterIndex, OnExceed, Per, Plan, Price,
+        QuotaWindow, REQUEST_EVENT, RateWindow,
+    },
     read::{At, Entry, Map},
     values::{Bound, Feature, Positive},
 };
-use insula_kernel::{Currency, DecimalError, Money};
+use insula_kernel::{Currency, DecimalError, Money, Scale};
 use std::collections::BTreeMap;
 
 /// Limits that exist in every blueprint, by their [`LimitIndex`], with what a plan allows that doesn't name them.
-const BUILT_IN: [(&str, Bound); 2] = [("members", Bound::At(5)), ("api_keys", Bound::Unlimited)];
+const BUILT_IN: [(&str, Bound); 4] = [
+    ("members", Bound::At(5)),
+    ("api_keys", Bound::Unlimited),
+    ("projects", Bound::Unlimited),
+    ("teams", Bound::Unlimited),
+];
 
 /// The percentages at which to warn where a limit doesn't say.
 const USUAL_WARNINGS: [u8; 3] = [80, 90, 100];
@@ -23,7 +31,17 @@ pub(super) type Declared = (String, Option<Limit>);
 
 pub(super) fn meters(raw: &RawBlueprint, report: &mut Report<'_>) -> Vec<Meter> {
     check_names(&raw.meters, "meter", report);
-    raw.meters.names().map(|name| Meter { name: name.to_owned() }).collect()
+    let meter = |name: &str| Meter {
+        name: name.to_owned(),
+        event: REQUEST_EVENT.to_owned(),
+        aggregate: Aggregate::Count,
+        of: None,
+        scale: Scale::WHOLE,
+        unit: REQUEST_EVENT.to_owned(),
+        group_by: Vec::new(),
+        cost: Vec::new(),
+    };
+    raw.meters.names().map(meter).collect()
 }
 
 /// Every limit by its [`LimitIndex`]: the built-in ones, then the others as they are declared.
@@ -33,7 +51,7 @@ pub(super) fn limits(raw: &RawBlueprint, report: &mut Report<'_>) -> Vec<Declare
         let warn_at =
             raw.limits.get(name).map_or_else(|| USUAL_WARNINGS.to_vec(), |limit| warn_at(limit, report));
         let kind = LimitKind::Stock;
-        ((*name).to_owned(), Some(Limit { name: (*name).to_owned(), kind, warn_at }))
+        ((*name).to_owned(), Some(plain(name, kind, warn_at)))
     });
     let mut limits: Vec<Declared> = built_in.collect();
     for entry in &raw.limits.0 {
@@ -42,10 +60,14 @@ pub(super) fn limits(raw: &RawBlueprint, report: &mut Report<'_>) -> Vec<Declare
         if !is_built_in {
             let warn_at = entry.value.as_ref().map(|limit| warn_at(limit, report)).unwrap_or_default();
             let name = entry.name.value.clone();
-            limits.push((name.clone(), kind.map(|kind| Limit { name, kind, warn_at })));
+            limits.push((name.clone(), kind.map(|kind| plain(&name, kind, warn_at))));
         }
     }
     limits
+}
+
+fn plain(name: &str, kind: LimitKind, warn_at: Vec<u8>) -> Limit {
+    Limit { name: name.to_owned(), kind, on_exceed: OnExceed::Reject, warn_at, default: None }
 }
 
 fn kind(
@@ -112,7 +134,7 @@ fn quota(
         return None;
     };
     let meter = meter_index(meter, raw, report);
-    Some(LimitKind::Quota { meter: meter?, window: window? })
+    Some(LimitKind::Quota { meter: meter?, window: window?, per: Per::Organization })
 }
 
 fn rate(entry: &Entry<RawLimit>, limit: &RawLimit, report: &mut Report<'_>) -> Option<LimitKind> {
@@ -133,7 +155,7 @@ fn rate(entry: &Entry<RawLimit>, limit: &RawLimit, report: &mut Report<'_>) -> O
             return None;
         }
     };
-    Some(LimitKind::Rate { window, burst })
+    Some(LimitKind::Rate { window, burst, per: Per::Key, routes: Vec::new() })
 }
 
 fn stock(
@@ -177,11 +199,11 @@ pub(super) fn counted(
     meters: &Map<Positive>,
     raw: &RawBlueprint,
     report: &mut Report<'_>,
-) -> Vec<(MeterIndex, u64)> {
+) -> Vec<(MeterIndex, Cost)> {
     let mut counted = Vec::new();
     for entry in &meters.0 {
         let index = meter_index(&entry.name, raw, report);
-        counted.extend(index.zip(entry.value).map(|(index, count)| (index, count.0)));
+        counted.extend(index.zip(entry.value).map(|(index, count)| (index, Cost::Fixed(count.0))));
     }
     counted
 }
@@ -240,6 +262,7 @@ fn resolve_plan(name: &At<String>, plan: &RawPlan, limits: &[Declared], report: 
         name: name.value.clone(),
         prices,
         limits: bounds(name, plan, limits, report),
+        overage: Vec::new(),
         features,
         priority,
         self_service,

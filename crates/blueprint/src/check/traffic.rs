@@ -4,7 +4,7 @@ use super::{MOST, check_count, check_names, offers};
 use crate::{
     declared::{RawBlueprint, RawHealth, RawRoute, RawUpstream},
     diagnostics::{Report, quoted, suggest},
-    model::{Health, MeterIndex, Route, RouteIndex, Target, Timeouts, Upstream, UpstreamIndex},
+    model::{Cost, Health, MeterIndex, Route, RouteIndex, Target, Timeouts, Upstream, UpstreamIndex},
     names::{Permissions, holder},
     path,
     pattern::Pattern,
@@ -198,7 +198,7 @@ fn resolve_route(
     let permission = route.permission.as_ref().map(|term| permission_of(term, names, raw, report));
     let meters = match &route.meter {
         Some(meters) => offers::counted(meters, raw, report),
-        None => (0..raw.meters.0.len()).map(|position| (MeterIndex::at(position), 1)).collect(),
+        None => (0..raw.meters.0.len()).map(|position| (MeterIndex::at(position), Cost::Fixed(1))).collect(),
     };
     let strip_prefix = strip_prefix(route, pattern.as_ref(), report);
     let (text, pattern, upstream) = (route.pattern.0.as_ref()?, pattern?, upstream?);
@@ -209,7 +209,11 @@ fn resolve_route(
         upstream,
         // A permission that isn't known is an error, so `None` here can only mean that none was asked for.
         permission: permission.flatten(),
+        feature: None,
         meters,
+        within: Vec::new(),
+        hold: None,
+        is_durable: false,
         strip_prefix,
         max_body: route.max_body.map_or(MAX_BODY, |size| size.0),
         response_timeout: route.timeout.map_or(upstream_response, |timeout| timeout.0),
