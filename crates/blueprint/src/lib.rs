@@ -19,6 +19,7 @@ mod read;
 mod router;
 mod schema;
 mod values;
+mod wire;
 
 pub use compile::{Blueprint, Compiled, RouteMatch};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
