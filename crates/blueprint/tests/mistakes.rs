@@ -1,7 +1,10 @@
 //! Mistakes in blueprints: each is found, at its place, under its code.
 
+mod support;
+
 use insula_blueprint::{Diagnostics, Severity, check, check_bytes};
 use insula_kernel::{Rng as _, SeededRng};
+use support::{Mistake, assert_each_is_found, found};
 
 /// A blueprint without mistakes, in which each test puts one.
 const GOOD: &str = r#"[product]
@@ -63,26 +66,12 @@ max_body = "1MB"
 timeout = "5s"
 "#;
 
-fn found(text: &str) -> Vec<(String, usize, usize)> {
-    let diagnostics = check("blueprint.toml", text).map_or_else(|found| found, |ok| ok.warnings().clone());
-    diagnostics.iter().map(|d| (d.code.to_owned(), d.line, d.column)).collect()
-}
-
-/// The place of `marked` in the text: that of the character after the mark `»`.
-fn place(text: &str) -> (String, usize, usize) {
-    let before = text.split('»').next().unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (text.replace('»', ""), line, column)
-}
-
 #[test]
 fn the_good_one_has_no_mistakes() {
     assert_eq!(found(GOOD), []);
 }
 
-/// What to replace, by what (`»` marks where the mistake is to be found), and the code.
-const MISTAKES: &[(&str, &str, &str)] = &[
+const MISTAKES: &[Mistake] = &[
     // Shape.
     ("name = \"Jobs\"", "name = »7", "wrong_type"),
     ("name = \"Jobs\"", "name = »\"\"", "invalid_name"),
@@ -205,18 +194,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 
 #[test]
 fn each_mistake_is_found_at_its_place_and_makes_no_other() {
-    let mut wrong = Vec::new();
-    for (old, new, code) in MISTAKES {
-        assert!(GOOD.contains(old), "{old} is not in the good blueprint");
-        let (text, line, column) = place(&GOOD.replacen(old, new, 1));
-        let found = found(&text);
-        let code = format!("blueprint.{code}");
-        let at_mark = !new.contains('»') || found.first().is_some_and(|(_, l, c)| (*l, *c) == (line, column));
-        if found.len() != 1 || found[0].0 != code || !at_mark {
-            wrong.push(format!("{old:?} → {new:?}: wanted {code} at {line}:{column}, found {found:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_each_is_found(GOOD, MISTAKES);
 }
 
 #[test]

@@ -1,138 +1,15 @@
 //! What a blueprint says about usage: how it is counted, bounded, held and charged.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use insula_blueprint::{
     Aggregate, BodySide, Bound, Compiled, Cost, LimitIndex, LimitKind, OnExceed, Per, Pointer, QuotaWindow,
     RateWindow, Route, RouteMatch, check,
 };
 use insula_kernel::{Currency, Decimal, Span};
 
-/// One that uses everything there is about usage, and no more.
-const USAGE: &str = r#"[product]
-name = "Scraper"
-headline_limit = "requests_per_day"
-
-[meters.requests]
-event = "request"
-aggregate = "count"
-[meters.tokens]
-event = "request"
-aggregate = "count"
-unit = "token"
-[meters.kilobytes]
-event = "request"
-aggregate = "count"
-[meters.units]
-event = "request"
-aggregate = "count"
-[meters.compute_seconds]
-event = "job.finished"
-aggregate = "sum"
-of = "usage.compute_seconds"
-scale = 3
-unit = "second"
-group_by = ["site", "worker.zone"]
-cost = { USD = "0.000000000002", JPY = "0.5" }
-[meters.sites]
-event = "job.finished"
-aggregate = "unique"
-of = "site"
-[meters.memory]
-event = "job.sampled"
-aggregate = "max"
-of = "memory_gb"
-scale = 1
-[meters.stored]
-event = "storage.measured"
-aggregate = "last"
-of = "bytes"
-[meters.jobs]
-event = "job.finished"
-aggregate = "count"
-
-[limits.requests_per_day]
-meter = "requests"
-window = "day"
-on_exceed = "reject"
-[limits.tokens_per_month]
-meter = "tokens"
-window = "month"
-per = "project"
-on_exceed = "bill"
-warn_at = [50]
-[limits.compute_per_month]
-meter = "compute_seconds"
-window = "month"
-on_exceed = "warn"
-default = "unlimited"
-[limits.jobs_per_hour]
-meter = "jobs"
-window = "hour"
-per = "key"
-default = 1000
-[limits.submissions]
-kind = "rate"
-window = "minute"
-per = "team"
-routes = ["POST /jobs"]
-default = 60
-[limits.addresses]
-kind = "rate"
-window = "second"
-burst = 100
-per = "address"
-default = 50
-[limits.concurrent_jobs]
-kind = "hold"
-per = "project"
-[limits.open_requests]
-kind = "hold"
-default = 10
-[limits.databases]
-kind = "stock"
-default = 1
-[limits.members]
-kind = "stock"
-warn_at = [100]
-default = 3
-
-[plans.free]
-price = { USD = { month = "0" } }
-limits = { requests_per_day = 100, tokens_per_month = "unlimited", concurrent_jobs = 1, projects = 1, teams = 2 }
-features = { api_access = "none" }
-[plans.pro]
-price = { USD = { month = "29" }, JPY = { month = "4400" } }
-limits = { requests_per_day = 1000, tokens_per_month = 100_000, concurrent_jobs = 5, databases = "unlimited", submissions = 600 }
-features = { api_access = "full" }
-priority = 2
-[plans.pro.overage]
-requests_per_day = { USD = "0.01", JPY = "1" }
-tokens_per_month = { USD = "0.50", JPY = "75", per = 100000 }
-
-[upstreams.a]
-targets = ["http://127.0.0.1:7101"]
-
-[[routes]]
-match = "POST /jobs"
-upstream = "a"
-hold = { limit = "concurrent_jobs", key = "$.job.id", until = "job.finished", ttl = "15m" }
-within = ["compute_per_month"]
-feature = "api_access"
-durability = "sync"
-[[routes]]
-match = "POST /chat"
-upstream = "a"
-hold = { limit = "open_requests" }
-[routes.meter]
-requests = 1
-tokens = { reply_json = "$.usage.total_tokens", reserve = 1000 }
-kilobytes = { bytes = "both", per = "1KB", reserve = 10 }
-units = { reply_header = "X-Units", reserve = 0 }
-[[routes]]
-match = "POST /databases"
-upstream = "a"
-hold = { limit = "databases", key = "$.id", until = "database.deleted" }
-meter = { kilobytes = { bytes = "request" } }
-"#;
+/// One that uses everything there is about usage.
+const USAGE: &str = include_str!("usage.toml");
 
 fn compiled(text: &str) -> Compiled {
     let blueprint = check("blueprint.toml", text).unwrap_or_else(|found| panic!("{found}"));

@@ -121,6 +121,11 @@ fn declared(
             Some(LimitKind::Stock)
         }
     }?;
+    let on_exceed = match limit.on_exceed.as_ref().map(|on_exceed| on_exceed.value) {
+        Some(RawOnExceed::Warn) if matches!(kind, LimitKind::Quota { .. }) => OnExceed::Warn,
+        Some(RawOnExceed::Bill) if matches!(kind, LimitKind::Quota { .. }) => OnExceed::Bill,
+        _ => OnExceed::Reject,
+    };
     let warns = matches!(kind, LimitKind::Quota { .. } | LimitKind::Stock);
     let warn_at = if warns { warn_at(limit, report) } else { Vec::new() };
     if let Some(bound) = &limit.default {
@@ -129,11 +134,7 @@ fn declared(
     Some(Limit {
         name: entry.name.value.clone(),
         kind,
-        on_exceed: match limit.on_exceed.as_ref().map(|on_exceed| on_exceed.value) {
-            None | Some(RawOnExceed::Reject) => OnExceed::Reject,
-            Some(RawOnExceed::Warn) => OnExceed::Warn,
-            Some(RawOnExceed::Bill) => OnExceed::Bill,
-        },
+        on_exceed,
         warn_at,
         default: limit.default.as_ref().map(|bound| bound.value),
     })

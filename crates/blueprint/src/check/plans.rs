@@ -13,6 +13,7 @@ use crate::{
     read::{At, Entry},
     values::{Bound, Feature},
 };
+use insula_kernel::Currency;
 use std::collections::BTreeMap;
 
 /// What plans are checked against.
@@ -83,7 +84,8 @@ fn bounds(name: &At<String>, plan: &RawPlan, known: Known<'_>, report: &mut Repo
     for (limit, declared) in known.limits {
         let named = plan.limits.get(limit).map(|bound| bound.value);
         let default = declared.as_ref().and_then(|declared| declared.default);
-        if declared.is_some() && default.is_none() && !plan.limits.has(limit) {
+        let is_of_plans = declared.as_ref().is_some_and(|declared| !is_of_addresses(declared));
+        if is_of_plans && default.is_none() && !plan.limits.has(limit) {
             missing.push(limit.as_str());
         }
         bounds.push(named.or(default).unwrap_or(Bound::At(0)));
@@ -98,8 +100,13 @@ fn bounds(name: &At<String>, plan: &RawPlan, known: Known<'_>, report: &mut Repo
     bounds
 }
 
+/// Whether it holds before anyone is known, and so whatever the plan.
+const fn is_of_addresses(limit: &Limit) -> bool {
+    matches!(limit.kind, LimitKind::Rate { per: Per::Address, .. })
+}
+
 fn check_bounded(entry: &Entry<At<Bound>>, limit: &Limit, known: Known<'_>, report: &mut Report<'_>) {
-    if matches!(limit.kind, LimitKind::Rate { per: Per::Address, .. }) {
+    if is_of_addresses(limit) {
         let message = format!("`{}` holds before anyone's plan is known", limit.name);
         let help = "remove it here; how far it goes is the limit's own `default`";
         report.error(&entry.name.at, "blueprint.plan_limit", message, help);
@@ -155,11 +162,11 @@ fn check_overage(entry: &Entry<RawOverage>, limit: &Limit, plan: &RawPlan, repor
 
 /// Subscriptions pay in one currency: overage needs a price in each in which the plan is sold, and in no other.
 fn warn_about_currencies(entry: &Entry<RawOverage>, plan: &RawPlan, report: &mut Report<'_>) {
-    let Some(raw) = entry.value.as_ref().filter(|raw| entry.clean && !raw.prices.0.is_empty()) else {
-        return;
-    };
     // A plan without prices comes by an offer, in whatever currency that names.
-    if plan.price.0.is_empty() {
+    let Some(raw) = entry.value.as_ref().filter(|_| !plan.price.0.is_empty()) else { return };
+    // What is priced in no currency, or in one that isn't known, is reported already.
+    let mut codes = raw.prices.names().chain(plan.price.names());
+    if raw.prices.0.is_empty() || codes.any(|code| Currency::from_code(code).is_none()) {
         return;
     }
     let lacking: Vec<&str> = plan.price.names().filter(|code| !raw.prices.has(code)).collect();
