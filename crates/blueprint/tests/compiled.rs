@@ -320,6 +320,21 @@ fn the_schema_describes_the_language() {
     let hello: serde_json::Value =
         toml::from_str(include_str!("../../../blueprints/hello/blueprint.toml")).unwrap();
     conforms(&schema, &schema, &hello).unwrap();
+    let usage: serde_json::Value = toml::from_str(include_str!("usage.toml")).unwrap();
+    conforms(&schema, &schema, &usage).unwrap();
+    for (place, value) in [
+        ("/routes/1/meter/requests", "one".into()),
+        ("/routes/1/meter/tokens/reserve", "many".into()),
+        ("/routes/1/meter/kilobytes/bytes", "all".into()),
+        ("/plans/pro/overage/tokens_per_month/per", "lot".into()),
+        ("/plans/pro/overage/tokens_per_month/USD", 1.into()),
+        ("/meters/memory/aggregate", "average".into()),
+        ("/limits/addresses/default", "none".into()),
+    ] {
+        let mut wrong = usage.clone();
+        *wrong.pointer_mut(place).unwrap() = value;
+        conforms(&schema, &schema, &wrong).unwrap_err();
+    }
     let mut wrong = hello.clone();
     wrong["product"]["nam"] = "x".into();
     assert!(conforms(&schema, &schema, &wrong).unwrap_err().contains("nam is not declared"));
