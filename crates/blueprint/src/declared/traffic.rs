@@ -179,7 +179,7 @@ table! {
         /// Quotas that must not be used up, though the request itself counts nothing on them.
         #[schemars(example = json!(["compute_per_month"]))]
         within: Option<Vec<At<String>>>,
-        /// What must be on the disk before the request is forwarded; nothing if left out.
+        /// What must be on the disk before the request is forwarded; if left out, it is there soon after.
         durability: Option<RawDurability>,
         /// What is cut off the front of the path before it goes to the upstream.
         #[schemars(example = &"/api")]
