@@ -299,8 +299,8 @@ fn no_damage_to_a_blueprint_makes_the_check_panic() {
         rng.fill(&mut bytes);
         u32::from_le_bytes(bytes) as usize % below
     };
-    for _ in 0..3_000 {
-        let mut text = GOOD.to_owned();
+    for good in [GOOD, include_str!("usage.toml")].into_iter().cycle().take(3_000) {
+        let mut text = good.to_owned();
         for _ in 0..=pick(3) {
             let start = pick(text.len());
             let end = (start + pick(12)).min(text.len());

@@ -259,6 +259,7 @@ const IN_ROUTES: &[Mistake] = &[
         "hold_shape",
     ),
     ("until = \"database.deleted\"", "until = \"database.deleted\", ttl = »\"1d\"", "hold_shape"),
+    ("limit = \"databases\", key = \"$.id\"", "limit = »\"databases\"", "hold_shape"),
     ("until = \"database.deleted\"", "until = »\"request\"", "event_type"),
     ("until = \"database.deleted\"", "until = »\"Database deleted\"", "event_type"),
     ("key = \"$.job.id\"", "key = »\"job.id\"", "pointer"),
@@ -315,6 +316,22 @@ fn one_event_counts_on_at_most_sixteen_meters() {
     };
     assert_eq!(found(&named(16)), []);
     assert_eq!(codes(&named(17)), ["blueprint.too_many"]);
+}
+
+#[test]
+fn a_lot_can_be_counted_in_the_smallest_units_of_its_meter() {
+    let overage = "compute_per_month = { USD = \"1\", JPY = \"9\", per = 9223372036854776 }";
+    let text = GOOD
+        .replace("[plans.pro.overage]", &format!("[plans.pro.overage]\n{overage}"))
+        .replace("on_exceed = \"warn\"\ndefault = \"unlimited\"", "default = 100");
+    assert_eq!(codes(&text), ["blueprint.number_range"]);
+}
+
+#[test]
+fn without_plans_nothing_is_said_of_what_plans_lack() {
+    let (before, rest) = GOOD.split_once("[plans.free]").unwrap_or_else(|| panic!("no plan"));
+    let (_, after) = rest.split_once("[upstreams.a]").unwrap_or_else(|| panic!("no upstream"));
+    assert_eq!(codes(&format!("{before}[upstreams.a]{after}")), ["blueprint.no_plan"]);
 }
 
 #[test]

@@ -102,9 +102,12 @@ pub(super) fn hold(raw: &RawRouteHold, known: Known<'_>, report: &mut Report<'_>
         check_held(name, limit, raw, report);
     }
     let Some(key) = &raw.key else {
-        let why = "what has no `key` is held as long as its request";
-        misplaced("until", raw.until.as_ref().map(|until| &until.at), why, report);
-        misplaced("ttl", place(raw.ttl.as_ref()), why, report);
+        // What is kept of a stock lacks its key, which is reported; the rest may well belong to it.
+        if !limit.is_some_and(|limit| limit.kind == LimitKind::Stock) {
+            let why = "what has no `key` is held as long as its request";
+            misplaced("until", raw.until.as_ref().map(|until| &until.at), why, report);
+            misplaced("ttl", place(raw.ttl.as_ref()), why, report);
+        }
         return Some(RouteHold { limit: index?, lasting: None });
     };
     if let Some(until) = raw.until.as_ref().filter(|until| until.value.0 == REQUEST_EVENT) {

@@ -356,7 +356,7 @@ pub(super) fn check_bound(
     if i64::try_from(units).is_ok_and(|units| units > most) {
         let places = meter.scale.places();
         let message = format!("`{units}` can't be counted with {places} decimals");
-        let help = format!("use at most {most}, or \"unlimited\"");
+        let help = format!("use at most {most}");
         report.error(&bound.at, "blueprint.number_range", message, help);
     }
 }

@@ -131,7 +131,11 @@ fn overage(plan: &RawPlan, known: Known<'_>, report: &mut Report<'_>) -> Vec<(Li
             report.error(&raw.at, "blueprint.price_missing", message, "add one, such as `USD = \"0.01\"`");
         }
         warn_about_currencies(entry, plan, report);
-        let per = raw.per.map_or(1, |per| per.0);
+        if let (Some(per), Some(limit)) = (&raw.per, limit) {
+            let units = At { value: Bound::At(per.value.0), at: per.at.clone() };
+            check_bound(&units, &limit.kind, known.meters, report);
+        }
+        let per = raw.per.as_ref().map_or(1, |per| per.value.0);
         all.extend(index.map(|index| (index, Overage { prices, per })));
     }
     all.sort_by_key(|(index, _)| *index);
@@ -186,8 +190,8 @@ fn warn_about_currencies(entry: &Entry<RawOverage>, plan: &RawPlan, report: &mut
 /// What is billed beyond its bound needs a price.
 fn check_billed(known: Known<'_>, report: &mut Report<'_>) {
     let raw = known.raw;
-    // In a plan with a mistake, what seems to be missing may only be wrong.
-    if raw.plans.0.iter().any(|plan| !plan.clean) {
+    // Where plans are missing or have mistakes, that is what must be mended first.
+    if raw.plans.0.is_empty() || raw.plans.0.iter().any(|plan| !plan.clean) {
         return;
     }
     let limits = known.limits.iter().filter_map(|(_, limit)| limit.as_ref());

@@ -112,8 +112,8 @@ fn resolve_route(
 
 /// A route for a feature that no plan has would be one for nobody.
 fn check_feature(feature: &At<String>, raw: &RawBlueprint, report: &mut Report<'_>) {
-    // Plans with mistakes may have it among what could not be read.
-    if raw.plans.0.iter().any(|plan| !plan.clean) {
+    // Plans that are missing, or have mistakes, may have it among what could not be read.
+    if raw.plans.0.is_empty() || raw.plans.0.iter().any(|plan| !plan.clean) {
         return;
     }
     let name = &feature.value;

@@ -150,7 +150,7 @@ table! {
 pub(crate) struct RawOverage {
     pub(crate) at: Place,
     pub(crate) prices: Map<At<Amount>>,
-    pub(crate) per: Option<Positive>,
+    pub(crate) per: Option<At<Positive>>,
 }
 
 impl Read for RawOverage {
@@ -159,7 +159,7 @@ impl Read for RawOverage {
             return wrong_type("a table such as `{ USD = \"0.01\" }`", value, at, report);
         };
         let prices = Map::of(table.iter().filter(|(key, _)| key.get_ref() != "per"), report);
-        let per = table.get("per").and_then(|per| Positive::read(per.get_ref(), &per.span(), report));
+        let per = table.get("per").and_then(|per| At::read(per.get_ref(), &per.span(), report));
         Some(Self { at: at.clone(), prices, per })
     }
 }
