@@ -80,7 +80,7 @@ choice! {
         Hour = "hour",
         /// A day of the calendar, in UTC.
         Day = "day",
-        /// A month of the subscription: its billing period.
+        /// A month of the subscription's billing, from one monthly anniversary to the next.
         Month = "month",
     }
     later {}
