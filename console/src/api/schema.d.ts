@@ -366,7 +366,11 @@ export interface paths {
         delete: operations["revokeApiKey"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change an API key, effective at its next request
+         * @description Needs the permission `keys:manage` in the organization.
+         */
+        patch: operations["updateApiKey"];
         trace?: never;
     };
     "/v1/orgs/{org}/api-keys/{id}/rotate": {
@@ -429,6 +433,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organization's projects
+         * @description Needs the permission `projects:read` in the organization.
+         */
+        get: operations["listProjects"];
+        put?: never;
+        /**
+         * Make a project
+         * @description Needs the permission `projects:manage` in the organization.
+         */
+        post: operations["createProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/projects/{project}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A project, by its id or slug
+         * @description Needs the permission `projects:read` in the organization.
+         */
+        get: operations["getProject"];
+        put?: never;
+        post?: never;
+        /**
+         * Archive a project, for good; its API keys stop at once
+         * @description Needs the permission `projects:manage` in the organization.
+         */
+        delete: operations["archiveProject"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a project
+         * @description Needs the permission `projects:manage` in the organization.
+         */
+        patch: operations["updateProject"];
+        trace?: never;
+    };
     "/v1/orgs/{org}/subscription": {
         parameters: {
             query?: never;
@@ -444,6 +500,102 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organization's teams
+         * @description Needs the permission `teams:read` in the organization.
+         */
+        get: operations["listTeams"];
+        put?: never;
+        /**
+         * Make a team
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        post: operations["createTeam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams/{team}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A team
+         * @description Needs the permission `teams:read` in the organization.
+         */
+        get: operations["getTeam"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a team that has no projects
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        delete: operations["deleteTeam"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a team
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        patch: operations["updateTeam"];
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams/{team}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in a team
+         * @description Needs the permission `teams:read` in the organization.
+         */
+        get: operations["listTeamMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams/{team}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put a member of the organization into a team, or give them another role there
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        put: operations["putTeamMember"];
+        post?: never;
+        /**
+         * Take someone out of a team
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        delete: operations["removeTeamMember"];
         options?: never;
         head?: never;
         patch?: never;
@@ -569,8 +721,11 @@ export interface components {
             /** @description The public part of the key, with the product's prefix. */
             id: string;
             last_used_at: components["schemas"]["Instant"] | null;
+            /** @description Its own limits, by the names of the blueprint's rates, quotas and holds. */
             limits: components["schemas"]["KeyLimits"];
             name: string;
+            /** @description The project it is for. */
+            project: components["schemas"]["ProjectId"] | null;
             /** @description The key whose place it took. */
             replaces: string | null;
             revoked_at: components["schemas"]["Instant"] | null;
@@ -585,6 +740,19 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What may be changed of a key. */
+        ApiKeyPatch: {
+            /** @description Networks such as `203.0.113.0/24`; anywhere if null. */
+            allowed_networks?: string[] | null;
+            /** @description Null: never. */
+            expires_at?: components["schemas"]["Instant"] | null;
+            /** @description Limits of its own: those that are named are changed, or taken away where null; null takes all of them away. */
+            limits?: {
+                [key: string]: components["schemas"]["KeyLimit"] | null;
+            } | null;
+            name?: string | null;
+            scopes?: string[] | null;
+        };
         ApiKeyRequest: {
             /**
              * @description Networks such as `203.0.113.0/24`; anywhere if none is named.
@@ -594,13 +762,15 @@ export interface components {
             environment: components["schemas"]["Environment"];
             expires_at?: components["schemas"]["Instant"] | null;
             /**
-             * @default {
-             *       "burst": null,
-             *       "requests_per_second": null
-             *     }
+             * @description Limits of its own, by the names of the blueprint's rates, quotas and holds.
+             * @default {}
              */
-            limits?: components["schemas"]["KeyLimitsInput"];
+            limits?: {
+                [key: string]: components["schemas"]["KeyLimit"];
+            };
             name: string;
+            /** @description The project it is for, by its id or slug. */
+            project?: string | null;
             scopes: string[];
         };
         Availability: {
@@ -654,33 +824,27 @@ export interface components {
         Jwks: {
             keys: components["schemas"]["Jwk"][];
         };
-        /** @description A key's own rate; where it has none, the plan's holds. */
+        /** @description How far a limit goes for a key: so many in the limit's window, or at once. A rate per second may have a burst beside. */
+        KeyLimit: number | components["schemas"]["KeyRate"];
+        /**
+         * @description The limits of a key's own, each under the name of a limit of the blueprint. They bound the key beside what bounds its
+         *     organization; a rate per second stands in for the plan's.
+         */
         KeyLimits: {
-            /**
-             * Format: uint32
-             * @description How many may come at once; as many as per second if not said.
-             * @default null
-             */
-            burst: number | null;
-            /**
-             * Format: uint32
-             * @default null
-             */
-            requests_per_second: number | null;
+            [key: string]: components["schemas"]["KeyLimit"];
         };
-        /** @description A key's own rate; where it has none, the plan's holds. */
-        KeyLimitsInput: {
+        /** @description A rate per second. */
+        KeyRate: {
             /**
              * Format: uint32
              * @description How many may come at once; as many as per second if not said.
-             * @default null
              */
             burst?: number | null;
             /**
              * Format: uint32
-             * @default null
+             * @description Requests per second.
              */
-            requests_per_second?: number | null;
+            per_second: number;
         };
         /** @description Where a key stands. */
         KeyStatus: "active" | "rotating" | "expired" | "revoked";
@@ -958,6 +1122,50 @@ export interface components {
             /** @description A call to try: the first route. */
             sample: components["schemas"]["Sample"] | null;
         };
+        /** @description A project. */
+        Project: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["ProjectId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description What addresses call it; no other active project of the organization has the same. */
+            slug: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["ProjectStatus"];
+            /** @description The team it belongs to. */
+            team: components["schemas"]["TeamId"] | null;
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
+        };
+        ProjectId: string;
+        /** @description A page of a list. */
+        ProjectPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Project"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What is to be changed of a project. */
+        ProjectPatch: {
+            /** @description What people call it: 1 to 100 characters. */
+            name?: string | null;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens between them. */
+            slug?: string | null;
+            /** @description The team it belongs to; null takes it out of its team. */
+            team?: components["schemas"]["TeamId"] | null;
+        };
+        ProjectRequest: {
+            /** @description What people call it: 1 to 100 characters. */
+            name: string;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens between them; made of the name if not said. */
+            slug?: string | null;
+            /** @description The team it belongs to. */
+            team?: components["schemas"]["TeamId"] | null;
+        };
+        /** @description Where a project stands. */
+        ProjectStatus: "active" | "archived";
         /** @enum {string} */
         Reason: "taken" | "reserved" | "invalid";
         ReasonRequest: {
@@ -1072,6 +1280,62 @@ export interface components {
             /** @description The organization to enter, by id or slug. */
             organization: string;
         };
+        /** @description A team. */
+        Team: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description What it is for. */
+            description: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["TeamId"];
+            /** @description What people call it; no other team of the organization is called the same. */
+            name: string;
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
+        };
+        TeamId: string;
+        /** @description Someone who is in a team. */
+        TeamMember: {
+            /** @description Since when. */
+            added_at: components["schemas"]["Instant"];
+            /** @description As what. */
+            role: components["schemas"]["TeamRole"];
+            /** @description Who: a member of the organization. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description A page of a list. */
+        TeamMemberPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["TeamMember"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        TeamMemberRequest: {
+            /** @description As what. */
+            role: components["schemas"]["TeamRole"];
+        };
+        /** @description A page of a list. */
+        TeamPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Team"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What is to be changed of a team. */
+        TeamPatch: {
+            /** @description What it is for: at most 500 characters. */
+            description?: string | null;
+            /** @description What people call it: 1 to 100 characters. */
+            name?: string | null;
+        };
+        TeamRequest: {
+            /** @description What it is for: at most 500 characters. */
+            description?: string | null;
+            /** @description What people call it: 1 to 100 characters. */
+            name: string;
+        };
+        /** @description What someone is in a team. */
+        TeamRole: "lead" | "member";
         TokenReply: {
             access_token: string;
             /**
@@ -1739,6 +2003,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description How many items at most, 1 to 200; 50 if not said. */
                 limit?: number | null;
+                /** @description Only those of this project. */
+                project?: components["schemas"]["ProjectId"] | null;
             };
             header?: never;
             path: {
@@ -1868,6 +2134,42 @@ export interface operations {
             };
         };
     };
+    updateApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rotateApiKey: {
         parameters: {
             query?: never;
@@ -1974,6 +2276,185 @@ export interface operations {
             };
         };
     };
+    listProjects: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Part of a name or a slug. */
+                q?: string | null;
+                /** @description Only those that stand there. */
+                status?: components["schemas"]["ProjectStatus"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveProject: {
+        parameters: {
+            query?: {
+                /** @description Whether to revoke the project's API keys; without, a project that has some is left as it is. */
+                revoke_keys?: boolean;
+            };
+            header?: never;
+            path: {
+                org: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSubscription: {
         parameters: {
             query?: never;
@@ -1993,6 +2474,285 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Subscription"];
                 };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTeams: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Part of a name. */
+                q?: string | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTeam: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTeamMembers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMemberPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putTeamMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamMemberRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMember"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeTeamMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {

@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod operator;
 mod platform;
+mod projects;
 mod public;
 mod server;
 mod sign_up;

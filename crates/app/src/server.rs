@@ -1,6 +1,6 @@
 //! The API as a whole: every slice's endpoints, the document that describes them, the console.
 
-use crate::{console, operator, platform::Platform, public, sign_up::SlugQueue};
+use crate::{console, operator, platform::Platform, projects::KeysOfProjects, public, sign_up::SlugQueue};
 use axum::{Extension, Router, routing::get};
 use http::header;
 use insula_access::{Authorized, ReadLimits};
@@ -10,6 +10,7 @@ use insula_identity::{api_key, member};
 use insula_kernel::{Error, Instant, OrgId, Quantity};
 use insula_metering::http::{Counted, LiveLimit, LiveLimits, Stocks};
 use insula_storage::Store;
+use insula_tenancy::{project, team};
 use insula_web::{Api, Idempotency};
 use serde_json::Value as Json;
 use std::{future::ready, sync::Arc};
@@ -61,7 +62,7 @@ pub(crate) fn router(platform: &Platform) -> Router {
     let limits = Arc::new(Standings { platform: platform.clone() });
     let metering = insula_metering::http::State {
         storage: storage.clone(),
-        env: env.clone(),
+        env,
         settler,
         blueprint: blueprint.clone(),
         limits: limits.clone(),
@@ -71,7 +72,7 @@ pub(crate) fn router(platform: &Platform) -> Router {
     Router::new()
         .merge(all.public.into_router().with_state(public))
         .merge(all.operator.into_router().with_state(platform.clone()))
-        .merge(all.tenancy.into_router().with_state(insula_tenancy::State { storage, env }))
+        .merge(all.tenancy.into_router().with_state(tenancy_state(platform)))
         .merge(all.identity.into_router().with_state(identity))
         .merge(all.metering.into_router().with_state(metering))
         .merge(all.billing.into_router().with_state(billing))
@@ -84,6 +85,17 @@ pub(crate) fn router(platform: &Platform) -> Router {
         .route("/console/", get(console::serve))
         .route("/console/{*path}", get(console::serve))
         .layer(Extension(Arc::new(Idempotency::new(&platform.keyring))))
+}
+
+fn tenancy_state(platform: &Platform) -> insula_tenancy::State {
+    let gate: Arc<Gate> = platform.gate.clone();
+    insula_tenancy::State {
+        storage: platform.storage.clone(),
+        env: platform.env.clone(),
+        live: platform.organizations.clone(),
+        bound: Arc::new(move |org, limit| bound(&gate, org, limit)),
+        keys: Arc::new(KeysOfProjects { env: platform.env.clone(), identity: platform.identity.clone() }),
+    }
 }
 
 fn identity_state(platform: &Platform) -> insula_identity::http::State {
@@ -136,6 +148,8 @@ impl Stocks for Standings {
             let count = match limit {
                 LimitIndex::MEMBERS => member::count(&mut tx).await?,
                 LimitIndex::API_KEYS => api_key::count(&mut tx, env.now()).await?,
+                LimitIndex::PROJECTS => project::count(&mut tx).await?,
+                LimitIndex::TEAMS => team::count(&mut tx).await?,
                 _ => return Err(Error::internal("a stock that nobody counts")),
             };
             Ok(Quantity::from_units(count))

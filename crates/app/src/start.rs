@@ -237,9 +237,11 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
     let signer = TokenSigner::new(public_url.to_owned(), newest);
 
     let mut tx = storage.platform_read(Store::Directory, &Worker::Snapshot).await?;
-    let organizations = Arc::new(insula_tenancy::Live::load(insula_tenancy::load(&mut tx).await?));
+    let organizations = insula_tenancy::Live::load(insula_tenancy::load(&mut tx).await?)
+        .with_projects(insula_tenancy::project::load(&mut tx).await?);
+    let organizations = Arc::new(organizations);
     let identity = insula_identity::Live::load(
-        api_key::load(&mut tx, now, &compiled).await?,
+        api_key::load(&mut tx, now, &compiled, &organizations).await?,
         member::load(&mut tx).await?,
         session::lately_ended(&mut tx, now).await?,
     );

@@ -157,10 +157,10 @@ on_both_engines! {
         apply(&storage, &env, &usual).await;
         let pro = subscribe(&storage, &env, "pro").await;
         let free = subscribe(&storage, &env, "free").await;
-        // members, api_keys, per_day, per_second
+        // members, api_keys, projects, teams, per_day, per_second
         let before = entitled(&storage, &usual).await;
-        assert_eq!(before[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), None, Some(100)]));
-        assert_eq!(before[&free], ("free".to_owned(), 1, vec![Some(5), None, Some(100), Some(10)]));
+        assert_eq!(before[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), None, None, None, Some(100)]));
+        assert_eq!(before[&free], ("free".to_owned(), 1, vec![Some(5), None, None, None, Some(100), Some(10)]));
         for (org, plan) in [(pro, "pro"), (free, "free")] {
             let now = subscription::first_entitlement(plan, 1, &usual);
             assert_eq!(before[&org], (now.plan.to_string(), now.plan_version, now.bounds.to_vec()));
@@ -182,10 +182,10 @@ limits = { per_hour = 7, per_day = 50, members = 1 }
         );
         apply(&storage, &env, &later).await;
         let newcomer = subscribe(&storage, &env, "free").await;
-        // members, api_keys, per_hour, per_day
+        // members, api_keys, projects, teams, per_hour, per_day
         let after = entitled(&storage, &later).await;
-        assert_eq!(after[&newcomer], ("free".to_owned(), 2, vec![Some(1), None, Some(7), Some(50)]));
-        assert_eq!(after[&free], ("free".to_owned(), 1, vec![Some(5), None, Some(7), Some(100)]));
-        assert_eq!(after[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), Some(0), None]));
+        assert_eq!(after[&newcomer], ("free".to_owned(), 2, vec![Some(1), None, None, None, Some(7), Some(50)]));
+        assert_eq!(after[&free], ("free".to_owned(), 1, vec![Some(5), None, None, None, Some(7), Some(100)]));
+        assert_eq!(after[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), None, None, Some(0), None]));
     }
 }

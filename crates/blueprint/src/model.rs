@@ -47,6 +47,10 @@ impl LimitIndex {
     pub const MEMBERS: Self = Self(0);
     /// API keys of an organization that are not revoked.
     pub const API_KEYS: Self = Self(1);
+    /// Projects of an organization that are not archived.
+    pub const PROJECTS: Self = Self(2);
+    /// Teams of an organization.
+    pub const TEAMS: Self = Self(3);
 }
 
 /// The product itself.

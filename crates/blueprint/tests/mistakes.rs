@@ -144,7 +144,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("burst = 20", "burst = »0", "not_positive"),
     ("warn_at = [50, 100]", "warn_at = [50, »40]", "warn_at"),
     ("warn_at = [50, 100]", "warn_at = [50, »101]", "warn_at"),
-    ("[plans.free]", "[limits.»projects]\nkind = \"stock\"\n[plans.free]", "unsupported"),
+    ("[plans.free]", "[limits.»databases]\nkind = \"stock\"\n[plans.free]", "unsupported"),
     (
         "[plans.free]",
         "[limits.»members]\nkind = \"rate\"\nwindow = \"second\"\n[plans.free]",

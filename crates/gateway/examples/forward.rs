@@ -62,7 +62,10 @@ permission = "things:read"
         environment: Environment::Production,
         scopes: Arc::new(Scopes::compile(["things:read"], &blueprint)),
         networks: Box::default(),
+        project: None,
+        team: None,
         rate: None,
+        limits: Box::default(),
         expires_at: None,
     };
     println!("{}", token.reveal(&blueprint.product().key_prefix).expose());

@@ -7,6 +7,7 @@
 
 pub mod api_key;
 pub mod http;
+mod key_limits;
 mod key_token;
 mod live;
 pub mod member;
@@ -18,6 +19,7 @@ mod store;
 mod token;
 pub mod user;
 
+pub use key_limits::{KeyLimit, KeyLimits, KeyRate};
 pub use key_token::{Environment, KeyToken, KeyTokenError};
 pub use live::{Live, LiveKey, RateOverride, Scopes};
 pub use network::Network;

@@ -2,7 +2,7 @@
 
 use crate::{Environment, Network};
 use insula_blueprint::{Compiled, Digest, PermissionSet};
-use insula_kernel::{Instant, KeyId, LiveMap, OrgId, SessionId, UserId};
+use insula_kernel::{Instant, KeyId, LiveMap, OrgId, ProjectId, SessionId, TeamId, UserId};
 use std::sync::Arc;
 
 /// What a key may do: the names as they are stored, and what they mean under the blueprint in force.
@@ -67,14 +67,21 @@ pub struct LiveKey {
     pub org: OrgId,
     /// The keyed hash of its secret.
     pub secret_hash: [u8; 32],
+    /// The project it is for.
+    pub project: Option<ProjectId>,
+    /// The team that its project belongs to.
+    pub team: Option<TeamId>,
     /// What it is for.
     pub environment: Environment,
     /// What it may do.
     pub scopes: Arc<Scopes>,
     /// Where it may be used from; anywhere if empty.
     pub networks: Box<[Network]>,
-    /// Its own rate.
+    /// Its own rate per second: the strictest of those among its limits.
     pub rate: Option<RateOverride>,
+    /// Every limit of its own by name, in alphabetical order: so many in the limit's window, or at once. Rates are among
+    /// them. A name that the blueprint in force doesn't have means nothing.
+    pub limits: Box<[(Box<str>, i64)]>,
     /// From when on it is refused.
     pub expires_at: Option<Instant>,
 }
@@ -113,6 +120,11 @@ impl Live {
     /// Takes in a key that was committed, new or changed.
     pub fn put_key(&self, key: LiveKey) {
         self.keys.insert(&key.id.clone(), &Arc::new(key));
+    }
+
+    /// Changes what requests know of a key, if it is there.
+    pub fn change_key(&self, id: KeyId, change: impl Fn(&mut LiveKey)) {
+        self.keys.update(&id, |key| change(Arc::make_mut(key)));
     }
 
     /// Forgets a key that was revoked.

@@ -77,8 +77,8 @@ impl LiveLimits for Fixed {
         let none = LiveLimit { bound: None, used: Quantity::ZERO, resets_at: None };
         match limit.get() {
             0 => LiveLimit { bound: Some(quantity(2)), ..none },
-            1 => none,
-            2 => {
+            1..=3 => none,
+            4 => {
                 let resets_at = Some(now.floor(Span::from_days(1)) + Span::from_days(1));
                 LiveLimit { bound: Some(quantity(100)), used: quantity(30), resets_at }
             }
@@ -216,10 +216,12 @@ on_both_engines! {
                     "resets_at": resets_at, "warn_at": warn_at, "headline": headline })
         };
         let mut rate = limit("requests_per_second", "rate", Some("second"), 0, Some(10), None);
-        rate["warn_at"] = limits["items"][3]["warn_at"].clone();
+        rate["warn_at"] = limits["items"][5]["warn_at"].clone();
         let expected = json!([
             limit("members", "stock", None, 3, Some(2), Some(0)),
             limit("api_keys", "stock", None, 1, None, None),
+            limit("projects", "stock", None, 1, None, None),
+            limit("teams", "stock", None, 1, None, None),
             limit("requests_per_day", "quota", Some("day"), 30, Some(100), Some(70)),
             rate,
         ]);

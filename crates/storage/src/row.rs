@@ -73,6 +73,9 @@ columns! {
     kernel::DueId: Uuid, |v| kernel::DueId::from_uuid(v);
     kernel::BlueprintVersionId: Uuid, |v| kernel::BlueprintVersionId::from_uuid(v);
     kernel::SigningKeyId: Uuid, |v| kernel::SigningKeyId::from_uuid(v);
+    kernel::ProjectId: Uuid, |v| kernel::ProjectId::from_uuid(v);
+    kernel::TeamId: Uuid, |v| kernel::TeamId::from_uuid(v);
+    kernel::ServiceId: Uuid, |v| kernel::ServiceId::from_uuid(v);
     kernel::Instant: i64, |v| kernel::Instant::from_micros(v);
     kernel::Quantity: i64, |v| kernel::Quantity::from_units(v);
 }

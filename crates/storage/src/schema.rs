@@ -37,7 +37,10 @@ macro_rules! migrations {
 
 pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
     match store {
-        Store::Directory => migrations!("directory": 1 "0001_accounts_organizations_keys"),
+        Store::Directory => migrations!("directory":
+            1 "0001_accounts_organizations_keys",
+            2 "0002_projects_teams_services"
+        ),
         Store::Ledger => migrations!("ledger": 1 "0001_plans_subscriptions_usage"),
         Store::Tenant => migrations!("tenant": 1 "0001_tenant_store"),
     }

@@ -62,6 +62,9 @@ value_from! {
     kernel::DueId => Id, |v| v.uuid();
     kernel::BlueprintVersionId => Id, |v| v.uuid();
     kernel::SigningKeyId => Id, |v| v.uuid();
+    kernel::ProjectId => Id, |v| v.uuid();
+    kernel::TeamId => Id, |v| v.uuid();
+    kernel::ServiceId => Id, |v| v.uuid();
     i64 => Int, |v| v;
     u32 => Int, |v| i64::from(v);
     kernel::Instant => Int, |v| v.as_micros();

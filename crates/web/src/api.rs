@@ -102,6 +102,8 @@ pub enum Method {
     Post,
     /// Changes by merge patch.
     Patch,
+    /// Sets, whatever was there before.
+    Put,
     /// Removes.
     Delete,
 }
@@ -112,6 +114,7 @@ impl Method {
             Self::Get => "get",
             Self::Post => "post",
             Self::Patch => "patch",
+            Self::Put => "put",
             Self::Delete => "delete",
         }
     }
@@ -121,6 +124,7 @@ impl Method {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
             Self::Patch => MethodFilter::PATCH,
+            Self::Put => MethodFilter::PUT,
             Self::Delete => MethodFilter::DELETE,
         }
     }

@@ -44,7 +44,7 @@ window = "second"
 
 [plans.free]
 price = {{ USD = {{ month = "0" }} }}
-limits = {{ requests_per_day = 5, requests_per_second = 1000, api_keys = 3, members = 5 }}
+limits = {{ requests_per_day = 5, requests_per_second = 1000, api_keys = 3, members = 5, projects = 3, teams = 2 }}
 
 [plans.pro]
 price = {{ USD = {{ month = "29.00" }} }}
@@ -162,6 +162,26 @@ impl World {
         let body = json!({ "name": "Test", "environment": "development", "scopes": scopes });
         let reply = self.post(&organization.path("/api-keys"), &organization.token, &body).await.expect(201);
         (reply["api_key"]["id"].as_str().unwrap().to_owned(), reply["secret"].as_str().unwrap().to_owned())
+    }
+
+    /// A project of an organization: its id.
+    pub async fn project(&self, organization: &Organization, name: &str) -> String {
+        let body = json!({ "name": name });
+        let made = self.post(&organization.path("/projects"), &organization.token, &body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A team of an organization: its id.
+    pub async fn team(&self, organization: &Organization, name: &str) -> String {
+        let body = json!({ "name": name });
+        let made = self.post(&organization.path("/teams"), &organization.token, &body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of an organization's owner.
+    pub async fn owner(&self, organization: &Organization) -> String {
+        let me = self.get("/v1/me", &organization.token).await.expect(200);
+        me["id"].as_str().unwrap().to_owned()
     }
 
     /// What an organization has used of its daily quota, and what the usage of the day says.

@@ -13,7 +13,12 @@ use insula_kernel::{Currency, DecimalError, Money};
 use std::collections::BTreeMap;
 
 /// Limits that exist in every blueprint, by their [`LimitIndex`], with what a plan allows that doesn't name them.
-const BUILT_IN: [(&str, Bound); 2] = [("members", Bound::At(5)), ("api_keys", Bound::Unlimited)];
+const BUILT_IN: [(&str, Bound); 4] = [
+    ("members", Bound::At(5)),
+    ("api_keys", Bound::Unlimited),
+    ("projects", Bound::Unlimited),
+    ("teams", Bound::Unlimited),
+];
 
 /// The percentages at which to warn where a limit doesn't say.
 const USUAL_WARNINGS: [u8; 3] = [80, 90, 100];
@@ -148,7 +153,7 @@ fn stock(
     misplaced("per", limit.per.as_ref(), WHY, report);
     misplaced("burst", limit.burst.as_ref(), WHY, report);
     if !is_built_in {
-        let what = format!("a stock other than `members` and `api_keys`, here {},", quoted(&name.value));
+        let what = format!("a stock other than those of Insula's own, here {},", quoted(&name.value));
         crate::read::unsupported(&what, "leave it out", &name.at, report);
         return None;
     }

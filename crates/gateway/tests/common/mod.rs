@@ -286,7 +286,10 @@ impl World {
             environment: Environment::Development,
             scopes: Arc::new(Scopes::compile(scopes.iter().copied(), snapshot.compiled())),
             networks: Box::default(),
+            project: None,
+            team: None,
             rate: None,
+            limits: Box::default(),
             expires_at: None,
         };
         change(&mut key);
