@@ -277,6 +277,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What upstreams authenticate with, without the secrets
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listServices"];
+        put?: never;
+        /**
+         * Issue a credential for an upstream; it is shown once
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["createService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/services/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke the credential of an upstream, at once and for good
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        delete: operations["revokeService"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}": {
         parameters: {
             query?: never;
@@ -805,6 +849,11 @@ export interface components {
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
             secret: string;
         };
+        CreatedService: {
+            service: components["schemas"]["Service"];
+            /** @description The credential itself, `INSULA_TOKEN` of the upstream. It is shown this once; only a hash of it is stored. */
+            token: string;
+        };
         /** @description What a key is for. */
         Environment: "development" | "staging" | "production";
         Health: {
@@ -1194,6 +1243,29 @@ export interface components {
         Sample: {
             method: string;
             path: string;
+        };
+        /** @description The credential of an upstream, without its secret. */
+        Service: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["ServiceId"];
+            /** @description Since when it is revoked. */
+            revoked_at: components["schemas"]["Instant"] | null;
+            /** @description The upstream of the blueprint that it is for. */
+            upstream: string;
+        };
+        ServiceId: string;
+        /** @description A page of a list. */
+        ServicePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Service"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        ServiceRequest: {
+            /** @description The name of an upstream of the blueprint. */
+            upstream: string;
         };
         /** @description A session of the caller. */
         Session: {
@@ -1887,6 +1959,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Organization"];
                 };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listServices: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServicePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createService: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedService"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {

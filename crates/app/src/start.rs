@@ -14,7 +14,7 @@ use insula_billing::subscription;
 use insula_blueprint::{Compiled, QuotaWindow};
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Running, Settings};
 use insula_identity::{
-    Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, session, signing_keys,
+    Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, service, session, signing_keys,
     user::{self, Email, NewUser},
 };
 use insula_kernel::{Env, Error, Keyring, Result, Span};
@@ -247,6 +247,9 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
     );
     for operator in user::operators(&mut tx).await? {
         identity.put_operator(operator);
+    }
+    for credential in service::load(&mut tx).await? {
+        identity.put_service(credential);
     }
     drop(tx);
     let identity = Arc::new(identity);

@@ -25,6 +25,7 @@ fn operations() -> Vec<(String, String, Json)> {
                 "putTeamMember" => json!({ "role": "lead" }),
                 "suspendOrganization" | "reactivateOrganization" => json!({ "reason": "X" }),
                 "applyBlueprint" => json!({ "source": "" }),
+                "createService" => json!({ "upstream": "things" }),
                 _ => Json::Null,
             };
             found.push((method.to_uppercase(), path.clone(), body));
@@ -83,16 +84,17 @@ on_both_engines! {
         let world = World::new(store).await;
         let acme = world.organization("acme").await;
         let (_, key) = world.key(&acme, &["things:read", "org:update", "keys:manage"]).await;
+        let (service, token) = world.service().await;
         let mut tried = 0;
         for (method, path, body) in operations().into_iter().filter(|(_, path, _)| path.starts_with("/v1/operator")) {
             tried += 1;
-            let path = path.replace("{org}", &acme.slug);
+            let path = path.replace("{org}", &acme.slug).replace("{id}", &service);
             world.api(&method, &path, "", &body).await.problem(401, "access.unauthenticated");
-            for stranger in [&acme.token, &key] {
+            for stranger in [&acme.token, &key, &token] {
                 world.api(&method, &path, stranger, &body).await.problem(403, "access.denied");
             }
         }
-        assert!(tried >= 5, "only {tried} operations were tried");
+        assert!(tried >= 8, "only {tried} operations were tried");
         world.get("/things", &key).await.expect(200);
     }
 

@@ -54,6 +54,7 @@ const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/workers.rs", 10),
     ("billing/src/http.rs", 1),
     ("identity/src/http/account.rs", 4),
+    ("identity/src/http/services.rs", 3),
     ("identity/src/http/sign_in.rs", 5),
     ("identity/src/user.rs", 2),
     ("metering/src/settle/batch.rs", 1),

@@ -455,7 +455,7 @@ async fn insert(
     let secret_hash = token.hash(maker.pepper);
     let created_by = match principal {
         Principal::User { user, .. } | Principal::Operator { user, .. } => Some(user),
-        Principal::Key { .. } => None,
+        Principal::Key { .. } | Principal::Service { .. } => None,
     };
     let (project, team) = place.unzip();
     let values = args![

@@ -2,7 +2,7 @@
 
 use crate::{Environment, Network};
 use insula_blueprint::{Compiled, Digest, PermissionSet};
-use insula_kernel::{Instant, KeyId, LiveMap, OrgId, ProjectId, SessionId, TeamId, UserId};
+use insula_kernel::{Instant, KeyId, LiveMap, OrgId, ProjectId, ServiceId, SessionId, TeamId, UserId};
 use std::sync::Arc;
 
 /// What a key may do: the names as they are stored, and what they mean under the blueprint in force.
@@ -86,6 +86,17 @@ pub struct LiveKey {
     pub expires_at: Option<Instant>,
 }
 
+/// The credential of an upstream, as far as requests need it.
+#[derive(Clone, Debug)]
+pub struct LiveService {
+    /// Which.
+    pub id: ServiceId,
+    /// The upstream of the blueprint that it is for.
+    pub upstream: Arc<str>,
+    /// The keyed hash of its secret.
+    pub secret_hash: [u8; 32],
+}
+
 /// Keys, members and ended sessions, in memory: changed as changes commit, read by every request.
 #[derive(Default)]
 pub struct Live {
@@ -93,6 +104,7 @@ pub struct Live {
     members: LiveMap<(OrgId, UserId), Arc<str>>,
     ended: LiveMap<SessionId, ()>,
     operators: LiveMap<UserId, ()>,
+    services: LiveMap<ServiceId, Arc<LiveService>>,
 }
 
 impl Live {
@@ -108,6 +120,7 @@ impl Live {
             members: LiveMap::load(members),
             ended: LiveMap::load(ended.into_iter().map(|session| (session, ()))),
             operators: LiveMap::default(),
+            services: LiveMap::default(),
         }
     }
 
@@ -168,6 +181,22 @@ impl Live {
     /// Notes that a user is no longer of the operator's staff.
     pub fn remove_operator(&self, user: UserId) {
         self.operators.remove(&user);
+    }
+
+    /// The credential of an upstream, unless it was revoked.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<Arc<LiveService>> {
+        self.services.get(&id)
+    }
+
+    /// Takes in the credential of an upstream; at the start of the process, all of them.
+    pub fn put_service(&self, service: LiveService) {
+        self.services.insert(&service.id.clone(), &Arc::new(service));
+    }
+
+    /// Forgets the credential of an upstream that was revoked.
+    pub fn remove_service(&self, id: ServiceId) {
+        self.services.remove(&id);
     }
 
     /// Forgets a membership that was ended.

@@ -1,4 +1,4 @@
-//! The tables of users, sessions, signing keys, memberships and API keys.
+//! The tables of users, sessions, signing keys, memberships, API keys and credentials of upstreams.
 
 use insula_storage::statements;
 
@@ -87,4 +87,14 @@ statements! {
     Directory INSERT_SIGNING_KEY(id: Id, public: Bytes, sealed: Bytes, now: Int) =
         "INSERT INTO signing_key (id, public_key, sealed_private, created_at) VALUES ($1, $2, $3, $4)";
     Directory ALL_SIGNING_KEYS() = "SELECT id, sealed_private FROM signing_key ORDER BY created_at DESC, id DESC";
+
+    Directory INSERT_SERVICE(id: Id, upstream: Text, hash: Bytes, by: Text, now: Int) =
+        "INSERT INTO service_credential (id, upstream, secret_hash, created_by, created_at) VALUES ($1, $2, $3, $4, $5)";
+    Directory FIND_SERVICE(id: Id) =
+        "SELECT id, upstream, created_at, revoked_at FROM service_credential WHERE id = $1";
+    Directory LIST_SERVICES(after: Id, limit: Int) =
+        "SELECT id, upstream, created_at, revoked_at FROM service_credential WHERE id > $1 ORDER BY id LIMIT $2";
+    Directory REVOKE_SERVICE(id: Id, now: Int) =
+        "UPDATE service_credential SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Directory ALL_SERVICES() = "SELECT id, upstream, secret_hash FROM service_credential WHERE revoked_at IS NULL";
 }

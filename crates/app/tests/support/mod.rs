@@ -178,6 +178,13 @@ impl World {
         made["id"].as_str().unwrap().to_owned()
     }
 
+    /// The credential of the upstream: its id, and the token.
+    pub async fn service(&self) -> (String, String) {
+        let body = json!({ "upstream": "things" });
+        let made = self.post("/v1/operator/services", &self.operator().await, &body).await.expect(201);
+        (made["service"]["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+    }
+
     /// The id of an organization's owner.
     pub async fn owner(&self, organization: &Organization) -> String {
         let me = self.get("/v1/me", &organization.token).await.expect(200);

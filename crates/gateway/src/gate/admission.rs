@@ -31,7 +31,7 @@ impl Who {
     pub(crate) const fn user(&self) -> Option<UserId> {
         match self.principal {
             Principal::User { user, .. } | Principal::Operator { user, .. } => Some(user),
-            Principal::Key { .. } => None,
+            Principal::Key { .. } | Principal::Service { .. } => None,
         }
     }
 }

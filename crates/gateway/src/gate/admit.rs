@@ -127,7 +127,7 @@ impl Gate {
         }
         let user = match credential.principal {
             Principal::User { user, .. } | Principal::Operator { user, .. } => Some(user),
-            Principal::Key { .. } => None,
+            Principal::Key { .. } | Principal::Service { .. } => None,
         };
         let is_theirs = |claim: &HeaderValue| {
             claim.to_str().is_ok_and(|claim| claim.parse().is_ok_and(|claim| Some(claim) == user))
@@ -152,7 +152,7 @@ impl Gate {
                 let role = self.identities.role(organization.id, user).ok_or_else(errors::tenant_mismatch)?;
                 (snapshot.compiled.role(&role).unwrap_or(PermissionSet::EMPTY), None)
             }
-            (None, Principal::Key { .. }) => return Err(errors::key_invalid()),
+            (None, Principal::Key { .. } | Principal::Service { .. }) => return Err(errors::key_invalid()),
         };
         if !organization.status.serves() {
             return Err(errors::organization_suspended());
@@ -167,6 +167,7 @@ impl Gate {
 fn asker(principal: Principal, org: OrgId) -> Asker {
     match principal {
         Principal::Key { key } => Asker::Key(key),
+        Principal::Service { service } => Asker::Service(service),
         Principal::User { user, .. } | Principal::Operator { user, .. } => Asker::Member(org, user),
     }
 }
@@ -242,7 +243,7 @@ fn intend(
     let charges = snapshot.charges(plan);
     let key = match who.principal {
         Principal::Key { key } => Some(key),
-        Principal::User { .. } | Principal::Operator { .. } => None,
+        Principal::User { .. } | Principal::Operator { .. } | Principal::Service { .. } => None,
     };
     let intent = Intent {
         admission: AdmissionId::from_uuid(asked.id.uuid()),

@@ -75,7 +75,7 @@ fn claims(
     let prefix = &compiled.product().key_prefix;
     let key_id = match who.principal {
         Principal::Key { key } => Some(format!("{prefix}_{}", key.digits())),
-        Principal::User { .. } | Principal::Operator { .. } => None,
+        Principal::User { .. } | Principal::Operator { .. } | Principal::Service { .. } => None,
     };
     let user_id = who.user();
     let names = compiled.permissions().names_of(who.permissions);

@@ -7,7 +7,7 @@ use super::Snapshot;
 use crate::errors;
 use insula_blueprint::RateWindow;
 use insula_identity::RateOverride;
-use insula_kernel::{Error, Instant, KeyId, LiveMap, OrgId, Span, UserId};
+use insula_kernel::{Error, Instant, KeyId, LiveMap, OrgId, ServiceId, Span, UserId};
 use insula_limits::{Entitlement, Rate, RatePolicy, Standing};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub(crate) enum Asker {
     Key(KeyId),
     Member(OrgId, UserId),
+    Service(ServiceId),
 }
 
 /// Every counter.
