@@ -40,6 +40,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "web",
         ],
     ),
+    // For the services of others: it shares nothing with the installation but what goes over the wire.
+    ("client", &[]),
     ("cli", &["app", "blueprint", "kernel", "storage"]),
     ("testkit", &["kernel", "storage"]),
 ];
