@@ -57,7 +57,7 @@ async fn open(engine: &Engine) -> Storage {
 
 /// Small segments, so that many are let go while it runs.
 fn open_log(dir: &Path, env: &Env) -> (Log, insula_metering::log::Tail) {
-    let options = Options { segment_bytes: 16 << 10, ..Options::default() };
+    let options = Options { segment_bytes: 32 << 10, ..Options::default() };
     Log::open(dir.join("wal"), options, env.clone()).unwrap()
 }
 
@@ -84,23 +84,17 @@ async fn child_that_is_killed() {
     // One write, so that each line is out before the next act.
     let say = |line: String| std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
     for tokens in 1.. {
-        let reserved = [Charge { meter: "tokens", quantity: tokens }];
+        let reserved = [Charge::add("tokens", tokens)];
         let admission = AdmissionId::generate(&env);
-        let (org, at, route) = (customer(), env.now(), "GET /hello");
-        let intent =
-            Intent { admission, org, key: None, user: None, route, at, reserved: (&reserved).into() };
+        let intent = Intent {
+            reserved: (&reserved).into(),
+            ..Intent::new(admission, customer(), "GET /hello", env.now())
+        };
         let ticket = writer.intent(&intent).unwrap();
         say(format!("intent {admission} {tokens}\n"));
-        let used = [Charge { meter: "tokens", quantity: tokens + 1 }];
-        let settlement = Settlement {
-            at: env.now(),
-            status: 200,
-            outcome: Outcome::Completed,
-            bytes_in: 0,
-            bytes_out: 0,
-            duration_us: 0,
-            used: (&used).into(),
-        };
+        let used = [Charge::add("tokens", tokens + 1)];
+        let settlement =
+            Settlement { used: (&used).into(), ..Settlement::new(env.now(), 200, Outcome::Completed) };
         writer.settle(ticket, &settlement).unwrap();
         say(format!("settled {admission} {}\n", tokens + 1));
         if tokens % 32 == 0 {

@@ -115,13 +115,11 @@ impl Admission {
         let charges = plan.map(|plan| self.snapshot.charges(plan)).unwrap_or_default();
         let now = self.lane.now();
         let settlement = Settlement {
-            at: now,
-            status: ending.status,
-            outcome: ending.outcome,
             bytes_in: ending.bytes_in,
             bytes_out: ending.bytes_out,
             duration_us: u64::try_from(now.saturating_since(self.at).as_micros()).unwrap_or(0),
             used: if released { Charges::NONE } else { Charges::from(&*charges) },
+            ..Settlement::new(now, ending.status, ending.outcome)
         };
         for reservation in self.reservations.drain(..) {
             if !released {

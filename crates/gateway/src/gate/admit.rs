@@ -244,14 +244,12 @@ fn intend(
         Principal::Key { key } => Some(key),
         Principal::User { .. } | Principal::Operator { .. } => None,
     };
+    let admission = AdmissionId::from_uuid(asked.id.uuid());
     let intent = Intent {
-        admission: AdmissionId::from_uuid(asked.id.uuid()),
-        org: who.org,
         key,
         user: who.user(),
-        route: &plan.name,
-        at: asked.now,
         reserved: Charges::from(&*charges),
+        ..Intent::new(admission, who.org, &plan.name, asked.now)
     };
     Ok(lane.writer().borrow_mut().intent(&intent)?)
 }

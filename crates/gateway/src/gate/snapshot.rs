@@ -99,9 +99,8 @@ impl Snapshot {
     /// What a request to a route is charged.
     pub(crate) fn charges<'s>(&'s self, plan: &Plan) -> SmallVec<[Charge<'s>; 4]> {
         let meters = self.compiled.meters();
-        let charge = |&(meter, quantity): &(usize, i64)| {
-            Some(Charge { meter: meters.get(meter)?.name.as_str(), quantity })
-        };
+        let charge =
+            |&(meter, quantity): &(usize, i64)| Some(Charge::add(meters.get(meter)?.name.as_str(), quantity));
         plan.charges.iter().filter_map(charge).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The end of the log that the settler reads from.
 
 use super::{
-    Damage, Intent, Settlement,
+    Damage, HoldChange, Intent, Report, Settlement,
     reader::{Progress, Reader, Window},
     segment::{Header, Segment},
     shared::Shared,
@@ -23,6 +23,10 @@ pub enum Entry<'a> {
         /// The request.
         intent: Intent<'a>,
     },
+    /// An event that an upstream reported. Whether it was before, only the ledger knows.
+    Reported(Report<'a>),
+    /// What happened to a hold. Changes of one hold may be told in any order.
+    Hold(HoldChange<'a>),
     /// A place that can't be read: to be told to the operator.
     Damaged(Damage),
 }

@@ -138,6 +138,8 @@ impl Batch {
                 recovered += 1;
                 events.push(Event::new(&intent, intent.reserved, UNSEEN));
             }
+            // Nobody appends these yet.
+            Entry::Reported(_) | Entry::Hold(_) => {}
             Entry::Damaged(place) => damage.push(place),
         })?;
         Ok(Self { events, released, damage, recovered, mark: polled.mark, complete: polled.complete })

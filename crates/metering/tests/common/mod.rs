@@ -1,13 +1,17 @@
 //! What the tests of the log share.
 
-use insula_kernel::{AdmissionId, Env, Instant, KeyId, ManualClock, OrgId, SeededRng, Span};
+use insula_kernel::{AdmissionId, Env, EventId, HoldId, Instant, KeyId, ManualClock, OrgId, SeededRng, Span};
 use insula_metering::log::{
     Charge, Damage, Entry, Intent, IntentTicket, Log, Options, Outcome, Settlement, Tail, Writer,
 };
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 /// Small segments, so that tests come past the end of many.
-pub(crate) const SMALL: Options = Options { segment_bytes: 16 << 10, sync_every: Span::from_millis(5) };
+pub(crate) const SMALL: Options = Options { segment_bytes: 32 << 10, sync_every: Span::from_millis(5) };
 
 /// A clock that stands still and repeatable ids.
 pub(crate) fn env() -> Env {
@@ -33,29 +37,24 @@ pub(crate) fn try_intent(
     env: &Env,
     tokens: i64,
 ) -> Result<IntentTicket, insula_metering::log::IntentError> {
-    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "tokens", quantity: tokens }];
+    let charges = [Charge::add("requests", 1), Charge::add("tokens", tokens)];
+    let (admission, org) = (AdmissionId::generate(env), OrgId::generate(env));
     writer.intent(&Intent {
-        admission: AdmissionId::generate(env),
-        org: OrgId::generate(env),
         key: Some(KeyId::generate(env)),
-        user: None,
-        route: "documents.search",
-        at: env.now(),
         reserved: (&charges).into(),
+        ..Intent::new(admission, org, "documents.search", env.now())
     })
 }
 
 /// Settles with so many tokens.
 pub(crate) fn settle(writer: &mut Writer, ticket: IntentTicket, tokens: i64) {
-    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "tokens", quantity: tokens }];
+    let charges = [Charge::add("requests", 1), Charge::add("tokens", tokens)];
     let settlement = Settlement {
-        at: Instant::from_secs(1_700_000_001),
-        status: 200,
-        outcome: Outcome::Completed,
         bytes_in: 10,
         bytes_out: 20,
         duration_us: 30,
         used: (&charges).into(),
+        ..Settlement::new(Instant::from_secs(1_700_000_001), 200, Outcome::Completed)
     };
     writer.settle(ticket, &settlement).expect("the settlement is recorded");
 }
@@ -65,6 +64,8 @@ pub(crate) fn settle(writer: &mut Writer, ticket: IntentTicket, tokens: i64) {
 pub(crate) struct Told {
     pub(crate) settled: BTreeMap<AdmissionId, i64>,
     pub(crate) recovered: BTreeMap<AdmissionId, i64>,
+    pub(crate) reported: BTreeMap<EventId, i64>,
+    pub(crate) holds: BTreeSet<HoldId>,
     pub(crate) damaged: Vec<Damage>,
 }
 
@@ -82,6 +83,10 @@ impl Told {
                 let before = self.recovered.insert(intent.admission, tokens(intent.reserved));
                 assert_eq!(before, None, "told twice");
             }
+            Entry::Reported(report) => {
+                self.reported.insert(report.id, report.charges.iter().map(|charge| charge.quantity).sum());
+            }
+            Entry::Hold(change) => drop(self.holds.insert(change.hold)),
             Entry::Damaged(damage) => self.damaged.push(damage),
         }
     }

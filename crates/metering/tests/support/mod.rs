@@ -43,14 +43,11 @@ impl Run {
     /// Admits a request that reserves these quantities.
     pub(crate) fn admit(&mut self, org: OrgId, key: Option<KeyId>, reserved: &[(&str, i64)]) -> IntentTicket {
         let charges = charges(reserved);
+        let admission = AdmissionId::generate(&self.env);
         let intent = Intent {
-            admission: AdmissionId::generate(&self.env),
-            org,
             key,
-            user: None,
-            route: "GET /hello",
-            at: self.env.now(),
             reserved: charges.as_slice().into(),
+            ..Intent::new(admission, org, "GET /hello", self.env.now())
         };
         self.writer.intent(&intent).unwrap()
     }
@@ -59,13 +56,11 @@ impl Run {
     pub(crate) fn end(&mut self, ticket: IntentTicket, outcome: Outcome, used: &[(&str, i64)]) {
         let charges = charges(used);
         let settlement = Settlement {
-            at: self.env.now(),
-            status: 200,
-            outcome,
             bytes_in: 10,
             bytes_out: u64::MAX,
             duration_us: 30,
             used: charges.as_slice().into(),
+            ..Settlement::new(self.env.now(), 200, outcome)
         };
         self.writer.settle(ticket, &settlement).unwrap();
     }
@@ -78,5 +73,5 @@ impl Run {
 }
 
 fn charges<'a>(quantities: &[(&'a str, i64)]) -> Vec<Charge<'a>> {
-    quantities.iter().map(|&(meter, quantity)| Charge { meter, quantity }).collect()
+    quantities.iter().map(|&(meter, quantity)| Charge::add(meter, quantity)).collect()
 }
