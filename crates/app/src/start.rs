@@ -11,7 +11,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use insula_billing::subscription;
-use insula_blueprint::{Compiled, QuotaWindow};
+use insula_blueprint::Compiled;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Running, Settings};
 use insula_identity::{
     Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, session, signing_keys,
@@ -284,8 +284,10 @@ async fn restore(platform: &Platform) -> Result<()> {
     let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     for used in usage::current(&mut tx, platform.env.now()).await? {
         let window = match used.window {
-            QuotaWindow::Hour => Window::Hour,
-            QuotaWindow::Day => Window::Day,
+            usage::Step::Hour => Window::Hour,
+            usage::Step::Day => Window::Day,
+            // Limits have no window so short.
+            usage::Step::Minute => continue,
         };
         platform.gate.restore(used.org, &used.meter, window, used.start, used.quantity.units());
     }

@@ -177,10 +177,11 @@ on_both_engines! {
         // One intent of each process may have been recorded and not yet told.
         assert!(events.len() <= heard.intents.len() + ROUNDS);
 
-        let (now, week) = (env.now(), Span::from_days(7));
+        let now = env.now();
         let sum: i64 = events.values().map(|(tokens, _)| tokens).sum();
-        for window in [insula_blueprint::QuotaWindow::Hour, insula_blueprint::QuotaWindow::Day] {
-            let windows = Windows::covering(now - week, now + Span::from_secs(1), window).unwrap();
+        for step in usage::Step::ALL {
+            let before = Span::from_hours(if step == usage::Step::Minute { 12 } else { 7 * 24 });
+            let windows = Windows::covering(now - before, now + Span::from_secs(1), step).unwrap();
             let mut tx = storage.read(Store::Ledger, &Member(customer())).await.unwrap();
             let buckets = usage::buckets(&mut tx, "tokens", windows).await.unwrap();
             let counted: i64 = buckets.iter().map(|bucket| bucket.quantity.units()).sum();

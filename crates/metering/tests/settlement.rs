@@ -4,12 +4,15 @@
 
 mod support;
 
-use insula_blueprint::QuotaWindow::{Day, Hour};
 use insula_kernel::{KeyId, OrgId, Scope, Span};
 use insula_metering::{
     METERING_STATEMENTS, METERING_TENANT_STATEMENTS, Settler,
     log::{Log, Options, Outcome},
-    usage::{self, Windows},
+    usage::{
+        self,
+        Step::{Day, Hour},
+        Windows,
+    },
 };
 use insula_storage::{Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};

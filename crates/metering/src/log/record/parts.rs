@@ -228,6 +228,13 @@ list! {
     Groups<'a> of Group<'a>, at most GROUPS_MAX
 }
 
+impl<'a> Charges<'a> {
+    /// The bytes that say the same where they were read from the log; empty for no charges.
+    pub(crate) const fn encoded(self) -> &'a [u8] {
+        self.encoded
+    }
+}
+
 impl<'a> Checks<'a> {
     /// The bytes that say the same where they were read from the log; empty for no checks.
     #[must_use]
