@@ -21,7 +21,7 @@ use std::{
 /// How many entries are read and written at once where there is no backlog, and where there is: enough that a
 /// transaction's fixed costs don't count and that many events share a row of a sum, few enough that others who write into
 /// the ledger needn't wait long.
-const ENTRIES: [usize; 2] = [4_000, 32_000];
+const ENTRIES: [usize; 2] = [4_000, 64_000];
 
 /// What one poll of the log told. It is kept until it is in the ledger.
 pub(super) struct Batch {
