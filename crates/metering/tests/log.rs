@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::{SMALL, Told, drain, env, intent, open, segments, settle, try_intent};
-use insula_kernel::{AdmissionId, EventId, HoldId, Instant, OrgId, ProjectId, ServiceId, UserId};
+use common::{SMALL, Told, drain, env, intent, open, report, segments, settle, try_intent};
+use insula_kernel::{AdmissionId, HoldId, Instant, OrgId, ProjectId, UserId};
 use insula_metering::log::{
-    CHARGES_MAX, Charge, Charges, Check, Checks, DATA_MAX, Damage, DamageKind, Entry, Fold, Group, Groups,
-    HOLD_KEY_MAX, HoldChange, HoldIntent, HoldOutcome, HoldStep, Intent, IntentError, Log, NAME_MAX, Options,
-    Outcome, Report, Settlement, UnsettledCause, Writer,
+    CHARGES_MAX, Charge, Charges, Check, Checks, Damage, DamageKind, Entry, Fold, HOLD_KEY_MAX, HoldChange,
+    HoldIntent, HoldOutcome, HoldStep, Intent, IntentError, Log, NAME_MAX, Options, Outcome, Settlement,
+    UnsettledCause, Writer,
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -403,34 +403,6 @@ fn writers_on_many_threads_and_a_tail_beside_them_lose_and_double_nothing() {
     assert_eq!(segments(dir.path()), [""; 0]);
 }
 
-/// Reports so many tokens.
-fn report(writer: &mut Writer, env: &insula_kernel::Env, tokens: i64) -> EventId {
-    let id = EventId::generate(env);
-    let (charges, data) = ([Charge::add("tokens", tokens)], "x".repeat(DATA_MAX - 2));
-    let report = Report {
-        id,
-        org: OrgId::generate(env),
-        key: [1; 32],
-        body: [2; 16],
-        kind: "job.finished",
-        source: "/render",
-        subject: Some("job-1"),
-        at: env.now(),
-        received_at: env.now(),
-        project: None,
-        team: None,
-        key_id: None,
-        user: None,
-        service: Some(ServiceId::generate(env)),
-        environment: 0,
-        groups: Groups::from(&[Group { name: "site", value: "köln" }]),
-        data: Some(&data),
-        charges: (&charges).into(),
-    };
-    writer.append_report(&report).expect("the report is accepted");
-    id
-}
-
 fn end_hold(writer: &mut Writer, env: &insula_kernel::Env) -> HoldId {
     let (org, hold) = (OrgId::generate(env), HoldId::generate(env));
     writer
@@ -483,7 +455,7 @@ fn a_segment_in_which_other_events_are_read_than_were_written_is_reported() {
     handle.write_all_at(&before[64..64 + first], 64 + first as u64).unwrap();
     drop(writer);
     let mut damaged = Vec::new();
-    tail.poll(9, |entry| {
+    tail.poll(99, |entry| {
         if let Entry::Damaged(damage) = entry {
             damaged.push((damage.kind, damage.offset, damage.length));
         }

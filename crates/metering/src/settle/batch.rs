@@ -20,7 +20,7 @@ use std::{
 
 /// How many entries are read and written at once where there is no backlog, and where there is: enough that a
 /// transaction's fixed costs don't count and that many events share a row of a sum, few enough that others who write into
-/// the ledger needn't wait long.
+/// the ledger wait less than a second.
 const ENTRIES: [usize; 2] = [4_000, 64_000];
 
 /// What one poll of the log told. It is kept until it is in the ledger.
@@ -95,7 +95,10 @@ impl Batch {
         let mut suspicious = false;
         loop {
             let mut tx = storage.platform_write(Store::Ledger, &Worker::Settlement).await?;
-            let new = if suspicious { self.unknown(&mut tx).await? } else { self.events.iter().collect() };
+            let mut new =
+                if suspicious { self.unknown(&mut tx).await? } else { self.events.iter().collect() };
+            // In the order of the keys, so that neighbours go to the same pages.
+            new.sort_unstable_by_key(|event| (event.org, event.id));
             match write_events(&mut tx, &new).await? {
                 Ok(()) => {}
                 Err(Repeated) if suspicious => {

@@ -1,8 +1,11 @@
 //! What the tests of the log share.
 
-use insula_kernel::{AdmissionId, Env, EventId, HoldId, Instant, KeyId, ManualClock, OrgId, SeededRng, Span};
+use insula_kernel::{
+    AdmissionId, Env, EventId, HoldId, Instant, KeyId, ManualClock, OrgId, SeededRng, ServiceId, Span,
+};
 use insula_metering::log::{
-    Charge, Damage, Entry, Intent, IntentTicket, Log, Options, Outcome, Settlement, Tail, Writer,
+    Charge, DATA_MAX, Damage, Entry, Group, Groups, Intent, IntentTicket, Log, Options, Outcome, Report,
+    Settlement, Tail, Writer,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -59,6 +62,34 @@ pub(crate) fn settle(writer: &mut Writer, ticket: IntentTicket, tokens: i64) {
     writer.settle(ticket, &settlement).expect("the settlement is recorded");
 }
 
+/// Reports so many tokens.
+pub(crate) fn report(writer: &mut Writer, env: &Env, tokens: i64) -> EventId {
+    let id = EventId::generate(env);
+    let (charges, data) = ([Charge::add("tokens", tokens)], "x".repeat(DATA_MAX - 2));
+    let report = Report {
+        id,
+        org: OrgId::generate(env),
+        key: [1; 32],
+        body: [2; 16],
+        kind: "job.finished",
+        source: "/render",
+        subject: Some("job-1"),
+        at: env.now(),
+        received_at: env.now(),
+        project: None,
+        team: None,
+        key_id: None,
+        user: None,
+        service: Some(ServiceId::generate(env)),
+        environment: 0,
+        groups: Groups::from(&[Group { name: "site", value: "köln" }]),
+        data: Some(&data),
+        charges: (&charges).into(),
+    };
+    writer.append_report(&report).expect("the report is accepted");
+    id
+}
+
 /// What the tail told: admissions with their tokens.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
@@ -100,7 +131,7 @@ pub(crate) fn drain(tail: &mut Tail, confirm: bool) -> Told {
         if confirm {
             tail.confirm(polled.mark).expect("segments can be removed");
         }
-        if polled.entries < 7 {
+        if polled.complete {
             return told;
         }
     }

@@ -66,6 +66,7 @@ CREATE INDEX usage_rollup_hour ON usage_rollup (start_at) WHERE span = 'hour';
 CREATE INDEX usage_rollup_day ON usage_rollup (start_at) WHERE span = 'day';
 --@ tenant usage_rollup(tenant_id): select
 --@ platform usage_rollup: select, insert, update
+--@postgres ALTER TABLE usage_rollup SET (fillfactor = 70);
 
 -- The same per hour, told apart by what events have in common. `series` is a digest of `dims`.
 CREATE TABLE usage_series (
@@ -82,6 +83,7 @@ CREATE TABLE usage_series (
 ){clustered};
 --@ tenant usage_series(tenant_id): select
 --@ platform usage_series: select, insert, update
+--@postgres ALTER TABLE usage_series SET (fillfactor = 80);
 
 -- The different values behind sums of fold 3: of each window, and of each series of an hour, whose digest then stands
 -- before the value's.
