@@ -13,7 +13,10 @@ use crate::{
 };
 use insula_kernel::{Instant, OrgId, Span};
 use insula_storage::{PlatformTx, Storage, Store, StoreError, StoreResult, Worker};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// How many events are read at once.
@@ -98,7 +101,8 @@ impl Expected {
     }
 }
 
-/// Compares the sums of an organization's day with its events. The day is the one that the instant lies in.
+/// Compares the sums of an organization's day with its events. The day is the one that the instant lies in. Sums of a meter
+/// that neither an event nor the sum of the day names are not looked at.
 ///
 /// The transaction must be one that sees the ledger as it was at one instant, as reading ones do.
 pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<Vec<Discrepancy>> {
@@ -108,8 +112,12 @@ pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<V
         .filter(|(_, sum)| sum.kind == Kind::Add)
         .map(|((meter, _), _)| meter.as_str())
         .collect();
+    let mut meters: BTreeSet<Arc<str>> =
+        expected.sums.keys().map(|(meter, _)| meter.as_str().into()).collect();
+    meters.extend(store::day_meters(tx, org, period.start).await?.into_iter().map(Arc::from));
+    let meters: Vec<_> = meters.into_iter().collect();
     let mut found: BTreeMap<Key, Figure> = BTreeMap::new();
-    for row in store::day_rollups(tx, org, period.start, period.end).await? {
+    for row in store::day_rollups(tx, org, &meters, period).await? {
         let part = Part::Window(store::step(&row.span)?, row.start);
         if row.quantity == i64::MAX {
             tracing::error!(%org, meter = row.meter, ?part, "a sum has reached the largest number there is; its events are exact");
@@ -117,7 +125,7 @@ pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<V
         let figure = Figure { quantity: row.quantity, events: row.events, digest: row.digest };
         found.insert((row.meter, part), figure);
     }
-    for (meter, hour, quantity, events) in store::day_series(tx, org, period.start, period.end).await? {
+    for (meter, hour, quantity, events) in store::day_series(tx, org, &meters, period).await? {
         let quantity = if adds_up.contains(meter.as_str()) { quantity } else { 0 };
         let sum = found.entry((meter, Part::Series(hour))).or_default();
         sum.quantity = sum.quantity.saturating_add(quantity);

@@ -3,8 +3,8 @@
 mod query;
 
 pub(crate) use query::{
-    EventRow, HoldRow, active_holds, crossings, current, day_events, day_rollups, day_series, event,
-    key_uses, of_day, orgs_of_days, overrides, rollups, series_of, totals,
+    EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups, day_series,
+    event, key_uses, of_day, orgs_of_days, overrides, rollups, series_of, totals,
 };
 
 use crate::{
@@ -39,8 +39,10 @@ statements! {
          ON CONFLICT (tenant_id, id) DO NOTHING";
     Ledger INSERT_KEYS(key: Bytes, body: Bytes, tenant: Id, event: Id) =
         "INSERT INTO event_key (key, body, tenant_id, event_id) VALUES {rows} ON CONFLICT (key) DO NOTHING";
+    // Many rows are looked up by a join: SQLite would search the whole table for rows that are in a list of rows.
     Ledger KNOWN_EVENTS(tenant: Id, id: Id) =
-        "SELECT tenant_id, id FROM usage_event WHERE (tenant_id, id) IN (VALUES {rows})";
+        "WITH wanted (tenant_id, id) AS (VALUES {rows})
+         SELECT e.tenant_id, e.id FROM wanted w JOIN usage_event e ON e.tenant_id = w.tenant_id AND e.id = w.id";
     Ledger KNOWN_KEYS(key: Bytes) = "SELECT key FROM event_key WHERE key IN (VALUES {rows})";
     // Neither engine may be let past the end of its integers: one would refuse the batch for ever, the other go on in
     // floating point.
@@ -124,7 +126,9 @@ statements! {
          SELECT tenant_id, meter, span, start_at, quantity FROM usage_rollup WHERE span = 'day' AND start_at >= $2
          ORDER BY 4, 1, 2";
     Ledger OF_DAY(tenant: Id, meter: Text, span: Text, start: Int) =
-        "SELECT tenant_id, quantity FROM usage_rollup WHERE (tenant_id, meter, span, start_at) IN (VALUES {rows})";
+        "WITH wanted (tenant_id, meter, span, start_at) AS (VALUES {rows})
+         SELECT r.tenant_id, r.quantity FROM wanted w JOIN usage_rollup r
+             ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span AND r.start_at = w.start_at";
     // Sums of many large numbers, in two parts that can't get too large.
     Ledger TOTALS(number: Int, tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
         "WITH wanted (number, tenant_id, meter, span, from_at, to_at) AS (VALUES {rows})
@@ -154,12 +158,18 @@ statements! {
         "SELECT at, id, quantities FROM usage_event
          WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4
          ORDER BY at, id LIMIT $5";
-    Ledger DAY_ROLLUPS(tenant: Id, from: Int, to: Int) =
-        "SELECT meter, span, start_at, quantity, events, digest FROM usage_rollup
-         WHERE tenant_id = $1 AND start_at >= $2 AND start_at < $3";
-    Ledger DAY_SERIES(tenant: Id, from: Int, to: Int) =
-        "SELECT meter, start_at, quantity, events FROM usage_series
-         WHERE tenant_id = $1 AND start_at >= $2 AND start_at < $3";
+    Ledger DAY_METERS(tenant: Id, day: Int) =
+        "SELECT meter FROM usage_rollup WHERE tenant_id = $1 AND span = 'day' AND start_at = $2";
+    Ledger DAY_ROLLUPS(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
+        "WITH wanted (tenant_id, meter, span, from_at, to_at) AS (VALUES {rows})
+         SELECT r.meter, r.span, r.start_at, r.quantity, r.events, r.digest FROM wanted w JOIN usage_rollup r
+             ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+             AND r.start_at >= w.from_at AND r.start_at < w.to_at";
+    Ledger DAY_SERIES(tenant: Id, meter: Text, from: Int, to: Int) =
+        "WITH wanted (tenant_id, meter, from_at, to_at) AS (VALUES {rows})
+         SELECT s.meter, s.start_at, s.quantity, s.events FROM wanted w JOIN usage_series s
+             ON s.tenant_id = w.tenant_id AND s.meter = w.meter
+             AND s.start_at >= w.from_at AND s.start_at < w.to_at";
 }
 
 pub use query::METERING_TENANT_STATEMENTS;

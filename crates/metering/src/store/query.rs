@@ -1,8 +1,8 @@
 //! Reading what settlement wrote.
 
 use super::{
-    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_ROLLUPS, DAY_SERIES, OF_DAY, ORGS_OF_DAYS, OVERRIDES, SERIES_OF,
-    TOTALS, step,
+    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, OF_DAY, ORGS_OF_DAYS, OVERRIDES,
+    SERIES_OF, TOTALS, step,
 };
 use crate::usage::{CurrentUsage, Override, Period, Step, Wanted};
 use insula_kernel::{HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, ServiceId, TeamId, UserId};
@@ -197,24 +197,37 @@ pub(crate) async fn day_events(
     tx.fetch_all(&DAY_EVENTS, args![org, after.0, after.1, to, limit]).await
 }
 
-/// The sums of windows that begin in a half-open stretch of time.
+/// The meters that an organization used on the day that begins then.
+pub(crate) async fn day_meters(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<Vec<String>> {
+    let meters: Vec<(String,)> = tx.fetch_all(&DAY_METERS, args![org, day]).await?;
+    Ok(meters.into_iter().map(|(meter,)| meter).collect())
+}
+
+/// The sums of an organization on these meters, of all windows that begin in this period.
 pub(crate) async fn day_rollups(
     tx: &mut PlatformTx,
     org: OrgId,
-    from: Instant,
-    to: Instant,
+    meters: &[Arc<str>],
+    day: Period,
 ) -> StoreResult<Vec<RollupRow>> {
-    tx.fetch_all(&DAY_ROLLUPS, args![org, from, to]).await
+    let rows = meters.iter().flat_map(|meter| {
+        Step::ALL
+            .into_iter()
+            .flat_map(move |step| args![org, Arc::clone(meter), step.text(), day.start, day.end])
+    });
+    tx.fetch_rows(&DAY_ROLLUPS, rows.collect()).await
 }
 
-/// The sums of series of hours that begin in a half-open stretch of time: meter, hour, quantity, events.
+/// The sums of an organization on these meters, of the series of hours that begin in this period: meter, hour, quantity,
+/// events.
 pub(crate) async fn day_series(
     tx: &mut PlatformTx,
     org: OrgId,
-    from: Instant,
-    to: Instant,
+    meters: &[Arc<str>],
+    day: Period,
 ) -> StoreResult<Vec<(String, Instant, i64, i64)>> {
-    tx.fetch_all(&DAY_SERIES, args![org, from, to]).await
+    let rows = meters.iter().flat_map(|meter| args![org, Arc::clone(meter), day.start, day.end]);
+    tx.fetch_rows(&DAY_SERIES, rows.collect()).await
 }
 
 /// Sums of the windows that begin in a half-open stretch of time, those that have any.

@@ -63,7 +63,7 @@ CREATE TABLE usage_rollup (
     PRIMARY KEY (tenant_id, meter, span, start_at)
 ){clustered};
 CREATE INDEX usage_rollup_hour ON usage_rollup (start_at) WHERE span = 'hour';
-CREATE INDEX usage_rollup_day ON usage_rollup (start_at) WHERE span = 'day';
+CREATE INDEX usage_rollup_day ON usage_rollup (start_at, tenant_id) WHERE span = 'day';
 --@ tenant usage_rollup(tenant_id): select
 --@ platform usage_rollup: select, insert, update
 --@postgres ALTER TABLE usage_rollup SET (fillfactor = 70);
