@@ -38,7 +38,7 @@ function make(org, user, from, replaces) {
   const key = {
     id: id('ak'), org: org.slug, secret,
     name: from.name, environment: from.environment, scopes: from.scopes,
-    limits: { requests_per_second: from.limits?.requests_per_second ?? null, burst: from.limits?.burst ?? null },
+    project: null, limits: from.limits ?? {},
     allowed_networks: from.allowed_networks ?? [],
     status: 'active', created_at: now(), created_by: user.id, expires_at: from.expires_at ?? null, revoked_at: null, replaces, last_used_at: null,
   };

@@ -237,6 +237,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/orgs/{org}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The limits that were set for an organization alone
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        get: operations["listLimitOverrides"];
+        put?: never;
+        /**
+         * Set how far a limit goes for an organization, at once
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["overrideLimit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/limits/{limit}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Let the plan decide again
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        delete: operations["removeLimitOverride"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/orgs/{org}/reactivate": {
         parameters: {
             query?: never;
@@ -272,6 +316,50 @@ export interface paths {
          */
         post: operations["suspendOrganization"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What upstreams authenticate with, without the secrets
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listServices"];
+        put?: never;
+        /**
+         * Issue a credential for an upstream; it is shown once
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["createService"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/services/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke the credential of an upstream, at once and for good
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        delete: operations["revokeService"];
         options?: never;
         head?: never;
         patch?: never;
@@ -366,7 +454,11 @@ export interface paths {
         delete: operations["revokeApiKey"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change an API key, effective at its next request
+         * @description Needs the permission `keys:manage` in the organization.
+         */
+        patch: operations["updateApiKey"];
         trace?: never;
     };
     "/v1/orgs/{org}/api-keys/{id}/rotate": {
@@ -383,6 +475,106 @@ export interface paths {
          * @description Needs the permission `keys:manage` in the organization.
          */
         post: operations["rotateApiKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report usage: one event, or a batch; answered once it is on the disk
+         * @description Needs the permission `usage:ingest` in the organization.
+         */
+        post: operations["reportEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/explain/{request}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a request was let through or refused, what was checked and reserved, and what it used
+         * @description Needs the permission `usage:read` in the organization.
+         */
+        get: operations["explainRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold one of a limit: a running job, an open session, a thing that exists
+         * @description Needs the permission `usage:ingest` in the organization.
+         */
+        post: operations["acquireLease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/leases/{lease}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Let it go
+         * @description Needs the permission `usage:ingest` in the organization.
+         */
+        delete: operations["endLease"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/leases/{lease}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold it for longer
+         * @description Needs the permission `usage:ingest` in the organization.
+         */
+        post: operations["renewLease"];
         delete?: never;
         options?: never;
         head?: never;
@@ -429,6 +621,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organization's projects
+         * @description Needs the permission `projects:read` in the organization.
+         */
+        get: operations["listProjects"];
+        put?: never;
+        /**
+         * Make a project
+         * @description Needs the permission `projects:manage` in the organization.
+         */
+        post: operations["createProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/projects/{project}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A project, by its id or slug
+         * @description Needs the permission `projects:read` in the organization.
+         */
+        get: operations["getProject"];
+        put?: never;
+        post?: never;
+        /**
+         * Archive a project, for good; its API keys stop at once
+         * @description Needs the permission `projects:manage` in the organization.
+         */
+        delete: operations["archiveProject"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a project
+         * @description Needs the permission `projects:manage` in the organization.
+         */
+        patch: operations["updateProject"];
+        trace?: never;
+    };
     "/v1/orgs/{org}/subscription": {
         parameters: {
             query?: never;
@@ -444,6 +688,106 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Say whether usage may go beyond the limits that have a price for it
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        patch: operations["changeSubscription"];
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organization's teams
+         * @description Needs the permission `teams:read` in the organization.
+         */
+        get: operations["listTeams"];
+        put?: never;
+        /**
+         * Make a team
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        post: operations["createTeam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams/{team}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A team
+         * @description Needs the permission `teams:read` in the organization.
+         */
+        get: operations["getTeam"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a team that has no projects
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        delete: operations["deleteTeam"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a team
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        patch: operations["updateTeam"];
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams/{team}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in a team
+         * @description Needs the permission `teams:read` in the organization.
+         */
+        get: operations["listTeamMembers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/teams/{team}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put a member of the organization into a team, or give them another role there
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        put: operations["putTeamMember"];
+        post?: never;
+        /**
+         * Take someone out of a team
+         * @description Needs the permission `teams:manage` in the organization.
+         */
+        delete: operations["removeTeamMember"];
         options?: never;
         head?: never;
         patch?: never;
@@ -569,8 +913,11 @@ export interface components {
             /** @description The public part of the key, with the product's prefix. */
             id: string;
             last_used_at: components["schemas"]["Instant"] | null;
+            /** @description Its own limits, by the names of the blueprint's rates, quotas and holds. */
             limits: components["schemas"]["KeyLimits"];
             name: string;
+            /** @description The project it is for. */
+            project: components["schemas"]["ProjectId"] | null;
             /** @description The key whose place it took. */
             replaces: string | null;
             revoked_at: components["schemas"]["Instant"] | null;
@@ -585,6 +932,19 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What may be changed of a key. */
+        ApiKeyPatch: {
+            /** @description Networks such as `203.0.113.0/24`; anywhere if null. */
+            allowed_networks?: string[] | null;
+            /** @description Null: never. */
+            expires_at?: components["schemas"]["Instant"] | null;
+            /** @description Limits of its own: those that are named are changed, or taken away where null; null takes all of them away. */
+            limits?: {
+                [key: string]: components["schemas"]["KeyLimit"] | null;
+            } | null;
+            name?: string | null;
+            scopes?: string[] | null;
+        };
         ApiKeyRequest: {
             /**
              * @description Networks such as `203.0.113.0/24`; anywhere if none is named.
@@ -594,13 +954,15 @@ export interface components {
             environment: components["schemas"]["Environment"];
             expires_at?: components["schemas"]["Instant"] | null;
             /**
-             * @default {
-             *       "burst": null,
-             *       "requests_per_second": null
-             *     }
+             * @description Limits of its own, by the names of the blueprint's rates, quotas and holds.
+             * @default {}
              */
-            limits?: components["schemas"]["KeyLimitsInput"];
+            limits?: {
+                [key: string]: components["schemas"]["KeyLimit"];
+            };
             name: string;
+            /** @description The project it is for, by its id or slug. */
+            project?: string | null;
             scopes: string[];
         };
         Availability: {
@@ -628,18 +990,128 @@ export interface components {
             /** @description The text of `blueprint.toml`. */
             source: string;
         };
+        /** @description A limit as it stood when a request was decided. */
+        CheckedLimit: {
+            /**
+             * Format: int64
+             * @description How far it went; null is unlimited.
+             */
+            bound: number | null;
+            /** @description The limit's name. */
+            limit: string;
+            /**
+             * Format: int64
+             * @description What was used of it, this request included, in its smallest units.
+             */
+            used: number;
+        };
         /** @description Where a refresh token is kept: a browser gets a cookie that scripts can't read, others get the token itself. */
         Client: "browser" | "native";
+        /** @description What happened, as CloudEvents 1.0 has it. */
+        CloudEvent: {
+            /** @description The API key on whose behalf it happened, by its public part. */
+            apikey?: string | null;
+            /** @description The properties that meters count, at most 8 KiB of JSON. */
+            data?: unknown;
+            /**
+             * @description With the source, what makes the event the same when it is sent again. Ids that follow the time, such as UUIDs of
+             *     version 7, are taken in fastest.
+             */
+            id: string;
+            /** @description The project on whose behalf it happened. */
+            project?: string | null;
+            /** @description What reports it. */
+            source: string;
+            /**
+             * @description Always "1.0".
+             * @constant
+             */
+            specversion: "1.0";
+            /** @description What it is about; it ends what a route holds under this name. */
+            subject?: string | null;
+            /** @description When it happened, RFC 3339; when it came, if it isn't said. At most 400 days back. */
+            time?: string | null;
+            /** @description Its type, which a meter of the blueprint counts. */
+            type: string;
+            /** @description The user on whose behalf it happened. */
+            user?: string | null;
+        };
         CreatedApiKey: {
             api_key: components["schemas"]["ApiKey"];
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
             secret: string;
         };
+        CreatedService: {
+            service: components["schemas"]["Service"];
+            /** @description The credential itself, `INSULA_TOKEN` of the upstream. It is shown this once; only a hash of it is stored. */
+            token: string;
+        };
         /** @description What a key is for. */
         Environment: "development" | "staging" | "production";
+        /** @description An event, or a list of up to 1 000 of them, in the JSON format of CloudEvents 1.0. */
+        Events: components["schemas"]["CloudEvent"] | components["schemas"]["CloudEvent"][];
+        /** @description What became of a request, and why. */
+        Explanation: {
+            /** @description When it came. */
+            at: components["schemas"]["Instant"];
+            /**
+             * Format: int64
+             * @description The version of the blueprint that decided; null for a refusal.
+             */
+            blueprint: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of the request's body.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bytes of the reply's body.
+             */
+            bytes_out: number;
+            /** @description The limits that were checked, in their order, with where each stood then. */
+            checks: components["schemas"]["CheckedLimit"][];
+            /** @enum {string} */
+            decision: "admitted" | "refused";
+            /** @description Why it was refused. */
+            detail: string | null;
+            /**
+             * Format: int64
+             * @description From admission to the end, in microseconds.
+             */
+            duration_us: number;
+            /** @description The API key that was used. */
+            key: string | null;
+            /** @description How it ended; for a refusal the stable code of the reason. */
+            outcome: string;
+            /** @description The project that it was for. */
+            project: components["schemas"]["ProjectId"] | null;
+            /** @description Whether it was charged as reserved because its end wasn't seen. */
+            recovered: boolean;
+            /** @description The request, as its reply's `X-Request-Id` named it. */
+            request: components["schemas"]["RequestId"];
+            /** @description What was reserved, by meter, where it isn't what was used. */
+            reserved: {
+                [key: string]: string;
+            } | null;
+            /** @description The route, as the blueprint declares it. */
+            route: string;
+            /**
+             * Format: int64
+             * @description The HTTP status that went to the client; 0 if none did.
+             */
+            status: number;
+            /** @description What it used, by meter, in the meter's unit: decimals. */
+            used: {
+                [key: string]: string;
+            };
+            /** @description The person who acted. */
+            user: components["schemas"]["UserId"] | null;
+        };
         Health: {
             status: string;
         };
+        HoldId: string;
         /** Format: date-time */
         Instant: string;
         /** @description A public key as the JWKS document shows it (RFC 7517, RFC 8037 section 2). */
@@ -654,36 +1126,57 @@ export interface components {
         Jwks: {
             keys: components["schemas"]["Jwk"][];
         };
-        /** @description A key's own rate; where it has none, the plan's holds. */
+        /** @description How far a limit goes for a key: so many in the limit's window, or at once. A rate per second may have a burst beside. */
+        KeyLimit: number | components["schemas"]["KeyRate"];
+        /**
+         * @description The limits of a key's own, each under the name of a limit of the blueprint. They bound the key beside what bounds its
+         *     organization; a rate per second stands in for the plan's.
+         */
         KeyLimits: {
-            /**
-             * Format: uint32
-             * @description How many may come at once; as many as per second if not said.
-             * @default null
-             */
-            burst: number | null;
-            /**
-             * Format: uint32
-             * @default null
-             */
-            requests_per_second: number | null;
+            [key: string]: components["schemas"]["KeyLimit"];
         };
-        /** @description A key's own rate; where it has none, the plan's holds. */
-        KeyLimitsInput: {
+        /** @description A rate per second. */
+        KeyRate: {
             /**
              * Format: uint32
              * @description How many may come at once; as many as per second if not said.
-             * @default null
              */
             burst?: number | null;
             /**
              * Format: uint32
-             * @default null
+             * @description Requests per second.
              */
-            requests_per_second?: number | null;
+            per_second: number;
         };
         /** @description Where a key stands. */
         KeyStatus: "active" | "rotating" | "expired" | "revoked";
+        /** @description What is to be held. */
+        LeaseBody: {
+            /** @description The API key it counts for, by its public part. */
+            api_key?: string | null;
+            /** @description What the product calls it; the same thing is held once, however often it is asked for. */
+            key?: string | null;
+            /** @description The limit's name: one of the kind `hold`, or a stock of the product's own. */
+            limit: string;
+            /** @description The project it counts for. */
+            project?: components["schemas"]["ProjectId"] | null;
+            /**
+             * Format: int64
+             * @description How long it is held unless it is renewed: 1 to 2592000 seconds. Left out for a stock, which lasts until it is let
+             *     go.
+             */
+            ttl_seconds?: number | null;
+        };
+        /** @description Something that is held. */
+        LeaseReply: {
+            /** @description When it ends by itself; null if it doesn't. */
+            expires_at: components["schemas"]["Instant"] | null;
+            id: components["schemas"]["HoldId"];
+            /** @description What the product calls it. */
+            key: string | null;
+            /** @description The limit's name. */
+            limit: string;
+        };
         /** @description A limit, with what is used of it. */
         Limit: {
             /** @description Whether it is the one to show first. */
@@ -691,16 +1184,28 @@ export interface components {
             /** @description The limit's name in the blueprint. */
             key: string;
             /**
-             * @description What it bounds: how often in a window that slides, for each key; how much in a window of the calendar; how many
-             *     there are.
+             * @description What it bounds: how often in a window that slides; how much in a window; how many are held at once; how many there
+             *     are.
              * @enum {string}
              */
-            kind: "rate" | "quota" | "stock";
+            kind: "rate" | "quota" | "hold" | "stock";
             /**
              * Format: int64
              * @description How far it goes; null is unlimited.
              */
             limit: number | null;
+            /** @description The meter whose quantity it bounds; null for what isn't a quota. */
+            meter: string | null;
+            /**
+             * @description What happens beyond it.
+             * @enum {string}
+             */
+            on_exceed: "reject" | "warn" | "bill";
+            /**
+             * @description Whom it counts for: each of them has all of it.
+             * @enum {string}
+             */
+            per: "organization" | "team" | "project" | "key" | "address";
             /**
              * Format: int64
              * @description What is left of it; null where it is unlimited, and for a rate.
@@ -710,16 +1215,40 @@ export interface components {
             resets_at: components["schemas"]["Instant"] | null;
             /**
              * Format: int64
-             * @description What is used of it, requests in flight included. Always 0 for a rate, which each key has for itself.
+             * @description What is used of it by the organization as a whole, in whole units of the meter rounded up, requests in flight
+             *     included. Always 0 for a rate, and for a quota that counts for others.
              */
             used: number;
             /** @description At which percentages a warning is due. */
             warn_at: number[];
             /**
-             * @description The window; null for a stock.
+             * @description The window; null where there is none. A month is the subscription's billing period.
              * @enum {string|null}
              */
-            window: "second" | "minute" | "hour" | "day" | null;
+            window: "second" | "minute" | "hour" | "day" | "month" | null;
+        };
+        /** @description A limit that goes further, or less far, for one organization than its plan says. */
+        LimitOverride: {
+            /**
+             * Format: int64
+             * @description How far it goes, in whole units; null is unlimited.
+             */
+            bound: number | null;
+            /** @description The limit's name. */
+            limit: string;
+            /** @description Why. */
+            reason: string;
+            /** @description When. */
+            set_at: components["schemas"]["Instant"];
+            /** @description Who set it. */
+            set_by: string;
+        };
+        /** @description A page of a list. */
+        LimitOverridePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["LimitOverride"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
         };
         /** @description Every limit of an organization. */
         Limits: {
@@ -860,6 +1389,17 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        OverrideBody: {
+            /**
+             * Format: uint64
+             * @description How far it goes, in whole units; null is unlimited.
+             */
+            bound?: number | null;
+            /** @description The limit's name. */
+            limit: string;
+            /** @description Why; it stands in the audit log. */
+            reason: string;
+        };
         Permissions: {
             /** @description The names of the permissions: what may be given to an API key as scopes. */
             permissions: string[];
@@ -890,14 +1430,14 @@ export interface components {
         PlanLimit: {
             key: string;
             /** @enum {string} */
-            kind: "rate" | "quota" | "stock";
+            kind: "rate" | "quota" | "hold" | "stock";
             /**
              * Format: uint64
              * @description How far it goes; null is unlimited.
              */
             limit: number | null;
             /** @enum {string|null} */
-            window: "second" | "minute" | "hour" | "day" | null;
+            window: "second" | "minute" | "hour" | "day" | "month" | null;
         };
         /** @description A page of a list. */
         PlanPage: {
@@ -958,6 +1498,50 @@ export interface components {
             /** @description A call to try: the first route. */
             sample: components["schemas"]["Sample"] | null;
         };
+        /** @description A project. */
+        Project: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["ProjectId"];
+            /** @description What people call it. */
+            name: string;
+            /** @description What addresses call it; no other active project of the organization has the same. */
+            slug: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["ProjectStatus"];
+            /** @description The team it belongs to. */
+            team: components["schemas"]["TeamId"] | null;
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
+        };
+        ProjectId: string;
+        /** @description A page of a list. */
+        ProjectPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Project"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What is to be changed of a project. */
+        ProjectPatch: {
+            /** @description What people call it: 1 to 100 characters. */
+            name?: string | null;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens between them. */
+            slug?: string | null;
+            /** @description The team it belongs to; null takes it out of its team. */
+            team?: components["schemas"]["TeamId"] | null;
+        };
+        ProjectRequest: {
+            /** @description What people call it: 1 to 100 characters. */
+            name: string;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens between them; made of the name if not said. */
+            slug?: string | null;
+            /** @description The team it belongs to. */
+            team?: components["schemas"]["TeamId"] | null;
+        };
+        /** @description Where a project stands. */
+        ProjectStatus: "active" | "archived";
         /** @enum {string} */
         Reason: "taken" | "reserved" | "invalid";
         ReasonRequest: {
@@ -974,6 +1558,45 @@ export interface components {
              */
             refresh_token?: string | null;
         };
+        /** @description An event that wasn't taken. */
+        RejectedEvent: {
+            /** @description The stable code of the reason. */
+            code: string;
+            /** @description What is wrong, and what would be right. */
+            detail: string;
+            /**
+             * Format: uint
+             * @description Its position in the batch, from 0.
+             */
+            index: number;
+        };
+        RenewBody: {
+            /**
+             * Format: int64
+             * @description How long from now it is to be held: 1 to 2592000 seconds.
+             */
+            ttl_seconds: number;
+        };
+        RenewReply: {
+            /** @description When it ends by itself: never earlier than was promised before. */
+            expires_at: components["schemas"]["Instant"];
+            id: components["schemas"]["HoldId"];
+        };
+        /** @description What became of the events. */
+        Reported: {
+            /**
+             * Format: uint
+             * @description How many are durable now and will be counted.
+             */
+            accepted: number;
+            /**
+             * Format: uint
+             * @description How many were known with the same content.
+             */
+            duplicates: number;
+            /** @description Those that weren't taken. */
+            rejected: components["schemas"]["RejectedEvent"][];
+        };
         RequestId: string;
         RotateRequest: {
             /**
@@ -986,6 +1609,29 @@ export interface components {
         Sample: {
             method: string;
             path: string;
+        };
+        /** @description The credential of an upstream, without its secret. */
+        Service: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["ServiceId"];
+            /** @description Since when it is revoked. */
+            revoked_at: components["schemas"]["Instant"] | null;
+            /** @description The upstream of the blueprint that it is for. */
+            upstream: string;
+        };
+        ServiceId: string;
+        /** @description A page of a list. */
+        ServicePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Service"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        ServiceRequest: {
+            /** @description The name of an upstream of the blueprint. */
+            upstream: string;
         };
         /** @description A session of the caller. */
         Session: {
@@ -1050,6 +1696,8 @@ export interface components {
         Status: "pending" | "active" | "suspended" | "deactivated" | "erased";
         /** @description A subscription. */
         Subscription: {
+            /** @description Whether usage may go beyond the limits that have a price for it. */
+            allows_overage: boolean;
             /** @description Its id. */
             id: components["schemas"]["SubscriptionId"];
             /** @description The plan. */
@@ -1059,7 +1707,7 @@ export interface components {
              * @description The version of the plan.
              */
             plan_version: number;
-            /** @description When it began. */
+            /** @description When it began: where its billing periods are counted from. */
             started_at: components["schemas"]["Instant"];
             /**
              * @description Where it stands.
@@ -1071,6 +1719,66 @@ export interface components {
         SwitchRequest: {
             /** @description The organization to enter, by id or slug. */
             organization: string;
+        };
+        /** @description A team. */
+        Team: {
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description What it is for. */
+            description: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["TeamId"];
+            /** @description What people call it; no other team of the organization is called the same. */
+            name: string;
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
+        };
+        TeamId: string;
+        /** @description Someone who is in a team. */
+        TeamMember: {
+            /** @description Since when. */
+            added_at: components["schemas"]["Instant"];
+            /** @description As what. */
+            role: components["schemas"]["TeamRole"];
+            /** @description Who: a member of the organization. */
+            user: components["schemas"]["UserId"];
+        };
+        /** @description A page of a list. */
+        TeamMemberPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["TeamMember"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        TeamMemberRequest: {
+            /** @description As what. */
+            role: components["schemas"]["TeamRole"];
+        };
+        /** @description A page of a list. */
+        TeamPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Team"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What is to be changed of a team. */
+        TeamPatch: {
+            /** @description What it is for: at most 500 characters. */
+            description?: string | null;
+            /** @description What people call it: 1 to 100 characters. */
+            name?: string | null;
+        };
+        TeamRequest: {
+            /** @description What it is for: at most 500 characters. */
+            description?: string | null;
+            /** @description What people call it: 1 to 100 characters. */
+            name: string;
+        };
+        /** @description What someone is in a team. */
+        TeamRole: "lead" | "member";
+        TermsBody: {
+            /** @description Whether usage may go beyond the limits that have a price for it; otherwise it is refused there. */
+            allows_overage: boolean;
         };
         TokenReply: {
             access_token: string;
@@ -1565,6 +2273,102 @@ export interface operations {
             };
         };
     };
+    listLimitOverrides: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitOverridePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overrideLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitOverride"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeLimitOverride: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                limit: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reactivateOrganization: {
         parameters: {
             query?: never;
@@ -1623,6 +2427,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Organization"];
                 };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listServices: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServicePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createService: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedService"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeService: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {
@@ -1739,6 +2642,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description How many items at most, 1 to 200; 50 if not said. */
                 limit?: number | null;
+                /** @description Only those of this project. */
+                project?: components["schemas"]["ProjectId"] | null;
             };
             header?: never;
             path: {
@@ -1868,6 +2773,42 @@ export interface operations {
             };
         };
     };
+    updateApiKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rotateApiKey: {
         parameters: {
             query?: never;
@@ -1894,6 +2835,175 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedApiKey"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": components["schemas"]["Events"];
+                "application/cloudevents-batch+json": components["schemas"]["Events"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reported"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                request: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acquireLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaseBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                lease: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                lease: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenewReply"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -1974,6 +3084,185 @@ export interface operations {
             };
         };
     };
+    listProjects: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Part of a name or a slug. */
+                q?: string | null;
+                /** @description Only those that stand there. */
+                status?: components["schemas"]["ProjectStatus"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveProject: {
+        parameters: {
+            query?: {
+                /** @description Whether to revoke the project's API keys; without, a project that has some is left as it is. */
+                revoke_keys?: boolean;
+            };
+            header?: never;
+            path: {
+                org: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSubscription: {
         parameters: {
             query?: never;
@@ -1993,6 +3282,320 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Subscription"];
                 };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TermsBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTeams: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Part of a name. */
+                q?: string | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTeam: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTeamMembers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMemberPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putTeamMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamMemberRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMember"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeTeamMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                team: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {

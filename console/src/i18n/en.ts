@@ -91,6 +91,7 @@ export const en = {
   'limit.api_keys': 'API keys',
   'limit.members': 'Members',
   'limit.projects': 'Projects',
+  'limit.teams': 'Teams',
 
   'overview.title': 'Overview',
   'overview.limits': 'Usage against limits',

@@ -91,6 +91,7 @@ export const ja: Dictionary = {
   'limit.api_keys': 'API キー',
   'limit.members': 'メンバー',
   'limit.projects': 'プロジェクト',
+  'limit.teams': 'チーム',
 
   'overview.title': '概要',
   'overview.limits': '上限に対する利用状況',

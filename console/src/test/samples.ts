@@ -25,7 +25,8 @@ export function apiKey(over: Partial<ApiKey> = {}): ApiKey {
     name: 'Crawler',
     environment: 'development',
     scopes: ['scraping:read'],
-    limits: { requests_per_second: null, burst: null },
+    project: null,
+    limits: {},
     allowed_networks: [],
     status: 'active',
     created_at: AT,
@@ -41,7 +42,7 @@ export function apiKey(over: Partial<ApiKey> = {}): ApiKey {
 export function limits(used: number): Limits {
   return {
     as_of: AT,
-    items: [{ key: 'requests_per_day', kind: 'quota', window: 'day', used, limit: 100, remaining: 100 - used, resets_at: null, warn_at: [80, 90, 100], headline: true }],
+    items: [{ key: 'requests_per_day', kind: 'quota', window: 'day', meter: 'requests', per: 'organization', on_exceed: 'reject', used, limit: 100, remaining: 100 - used, resets_at: null, warn_at: [80, 90, 100], headline: true }],
   };
 }
 

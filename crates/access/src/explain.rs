@@ -36,6 +36,13 @@ pub enum Reason {
         /// What it lacks.
         permissions: Vec<String>,
     },
+    /// It is what every upstream may do.
+    AllowedByService,
+    /// Upstreams may report usage, and nothing else.
+    ServiceLacks {
+        /// What it lacks.
+        permissions: Vec<String>,
+    },
     /// What roles allow has changed since the caller was authenticated.
     Stale,
 }
@@ -81,15 +88,19 @@ pub fn explain(caller: &Caller, grants: &[Grant], permission: &str, blueprint: &
         Principal::Key { .. } => {
             reasons.push(Reason::KeyLacks { permissions: lacking(caller.permissions()) });
         }
+        Principal::Service { .. } if allowed => reasons.push(Reason::AllowedByService),
+        Principal::Service { .. } => {
+            reasons.push(Reason::ServiceLacks { permissions: lacking(caller.permissions()) });
+        }
         _ if reasons.is_empty() => reasons.push(Reason::NoRole),
         _ if allowed != wanted.is_subset(by_roles) => reasons.push(Reason::Stale),
         _ => {}
     }
     if allowed {
         // Roles that don't help are no reason for what is allowed, unless it takes several of them together.
-        let whole = reasons
-            .iter()
-            .any(|reason| matches!(reason, Reason::AllowedByRole { .. } | Reason::AllowedByKey));
+        let whole = reasons.iter().any(|reason| {
+            matches!(reason, Reason::AllowedByRole { .. } | Reason::AllowedByKey | Reason::AllowedByService)
+        });
         reasons.retain(|reason| {
             !whole || !matches!(reason, Reason::RoleLacks { .. } | Reason::UnknownRole { .. })
         });

@@ -15,9 +15,11 @@ pub use caller::{Authorized, AuthorizedOperator, Caller, OperatorCaller};
 pub use explain::{Explanation, Reason, explain};
 pub use grant::{Grant, GrantedOn, effective_permissions, ensure_grantable};
 pub use operation::{
-    ApplyBlueprint, CreateKey, ListKeys, ListMembers, ListOrganizations, OPERATIONS, OPERATOR_OPERATIONS,
-    Operation, OperationInfo, OperatorOperation, ReadBlueprint, ReadLimits, ReadOrganization,
-    ReadSubscription, ReadUsage, RevokeKey, RotateKey, SuspendOrganization, TenantOperation,
-    UpdateOrganization,
+    ApplyBlueprint, ArchiveProject, ChangeSubscription, CreateKey, CreateProject, CreateService, CreateTeam,
+    DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers, ListOrganizations, ListProjects,
+    ListServices, ListTeams, OPERATIONS, OPERATOR_OPERATIONS, Operation, OperationInfo, OperatorOperation,
+    OverrideLimits, ReadBlueprint, ReadLimits, ReadOrganization, ReadSubscription, ReadUsage, RevokeKey,
+    RevokeService, RotateKey, SuspendOrganization, TenantOperation, UpdateKey, UpdateOrganization,
+    UpdateProject, UpdateTeam,
 };
 pub use principal::Principal;

@@ -64,18 +64,42 @@ operations! {
         UpdateOrganization = "updateOrganization" needs ORG_UPDATE;
         /// See who is in the organization.
         ListMembers = "listMembers" needs MEMBERS_READ;
+        /// See teams and who is in them.
+        ListTeams = "listTeams" needs TEAMS_READ;
+        /// Make a team.
+        CreateTeam = "createTeam" needs TEAMS_MANAGE;
+        /// Change a team, or who is in it.
+        UpdateTeam = "updateTeam" needs TEAMS_MANAGE;
+        /// Delete a team.
+        DeleteTeam = "deleteTeam" needs TEAMS_MANAGE;
+        /// See projects.
+        ListProjects = "listProjects" needs PROJECTS_READ;
+        /// Make a project.
+        CreateProject = "createProject" needs PROJECTS_MANAGE;
+        /// Change a project.
+        UpdateProject = "updateProject" needs PROJECTS_MANAGE;
+        /// Take a project out of use, with its API keys.
+        ArchiveProject = "archiveProject" needs PROJECTS_MANAGE;
         /// See the API keys, without their secrets.
         ListKeys = "listKeys" needs KEYS_READ;
         /// Make an API key.
         CreateKey = "createKey" needs KEYS_MANAGE;
+        /// Change what an API key may do, or until when.
+        UpdateKey = "updateKey" needs KEYS_MANAGE;
         /// Replace the secret of an API key.
         RotateKey = "rotateKey" needs KEYS_MANAGE;
         /// End an API key.
         RevokeKey = "revokeKey" needs KEYS_MANAGE;
         /// See what was used.
         ReadUsage = "readUsage" needs USAGE_READ;
+        /// Report usage, and hold what is used at once.
+        IngestUsage = "ingestUsage" needs USAGE_INGEST;
+        /// See why a request was let through or refused, and what it cost.
+        ExplainRequest = "explainRequest" needs USAGE_READ;
         /// See the plan the organization is on.
         ReadSubscription = "readSubscription" needs BILLING_READ;
+        /// Change the terms of the subscription.
+        ChangeSubscription = "changeSubscription" needs BILLING_MANAGE;
         /// See every limit with what is used of it.
         ReadLimits = "readLimits" needs USAGE_READ;
     }
@@ -91,7 +115,15 @@ operations! {
         ReadBlueprint = "readBlueprint" needs OPERATOR_READ;
         /// Put another version of the blueprint in place.
         ApplyBlueprint = "applyBlueprint" needs BLUEPRINT_APPLY;
+        /// Set how far a limit goes for one organization.
+        OverrideLimits = "overrideLimits" needs OPERATOR_MANAGE;
         /// Stop an organization's traffic.
         SuspendOrganization = "suspendOrganization" needs OPERATOR_MANAGE;
+        /// See what upstreams authenticate with, without the secrets.
+        ListServices = "listServices" needs OPERATOR_READ;
+        /// Issue a credential for an upstream.
+        CreateService = "createService" needs OPERATOR_MANAGE;
+        /// End the credential of an upstream.
+        RevokeService = "revokeService" needs OPERATOR_MANAGE;
     }
 }

@@ -1,6 +1,6 @@
 //! Who acts.
 
-use insula_kernel::{KeyId, SessionId, UserId};
+use insula_kernel::{KeyId, ServiceId, SessionId, UserId};
 use std::fmt;
 
 /// Who acts, once they are authenticated.
@@ -25,6 +25,11 @@ pub enum Principal {
         /// By which session.
         session: SessionId,
     },
+    /// An upstream of the blueprint, which serves every organization.
+    Service {
+        /// Which credential of it.
+        service: ServiceId,
+    },
 }
 
 impl Principal {
@@ -35,6 +40,7 @@ impl Principal {
             Self::User { .. } => "user",
             Self::Key { .. } => "key",
             Self::Operator { .. } => "operator",
+            Self::Service { .. } => "service",
         }
     }
 
@@ -53,6 +59,7 @@ impl fmt::Display for Principal {
                 write!(f, "{kind} {user} in {session}")
             }
             Self::Key { key } => write!(f, "{kind} {key}"),
+            Self::Service { service } => write!(f, "{kind} {service}"),
         }
     }
 }

@@ -149,7 +149,8 @@ fn the_operators_staff_do_what_they_were_given_and_nothing_in_an_organization() 
 #[test]
 fn operations_of_tenants_need_what_tenants_can_have_and_those_of_operators_what_they_cannot() {
     let holder = |permission: insula_blueprint::PermissionId| own::ALL[permission.index()].holder;
-    assert!(OPERATIONS.iter().all(|operation| holder(operation.permission) == Holder::Tenant));
+    let of_tenants = [Holder::Tenant, Holder::TenantByName];
+    assert!(OPERATIONS.iter().all(|operation| of_tenants.contains(&holder(operation.permission))));
     assert!(OPERATOR_OPERATIONS.iter().all(|operation| holder(operation.permission) == Holder::Operator));
     let mut names: Vec<_> =
         OPERATIONS.iter().chain(OPERATOR_OPERATIONS).map(|operation| operation.name).collect();

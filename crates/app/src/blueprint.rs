@@ -29,7 +29,8 @@ pub(crate) async fn apply(
         let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
         let entitlements = subscription::entitlements(&mut tx, &compiled).await?;
         drop(tx);
-        platform.gate.replace_blueprint(compiled.clone(), |_| entitlements);
+        let number = u32::try_from(applied.number).unwrap_or(u32::MAX);
+        platform.gate.replace_blueprint(compiled.clone(), number, |_| entitlements);
         platform.blueprint.store(Arc::new(compiled));
         let mut tx = platform.storage.platform_write(Store::Directory, proof).await?;
         let detail = json!({ "version": applied.number });

@@ -6,12 +6,18 @@
 mod blueprint;
 mod config;
 mod console;
+mod explain;
+mod leases;
+mod live;
 mod operator;
 mod platform;
+mod projects;
 mod public;
+mod restore;
 mod server;
 mod sign_up;
 mod start;
+mod terms;
 mod workers;
 
 pub use config::{Config, FirstOperator, read_secret};

@@ -1,5 +1,7 @@
 //! Endpoints of the operator's staff: organizations, and the blueprint in force.
 
+mod limits;
+
 use crate::{blueprint, platform::Platform};
 use axum::extract::{Path, State as Extract};
 use insula_access::{ApplyBlueprint, ListOrganizations, ReadBlueprint, SuspendOrganization};
@@ -79,6 +81,7 @@ pub(crate) fn api() -> Api<Platform> {
             .replies::<BlueprintReply>(200),
             apply_blueprint,
         )
+        .merge(limits::api())
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

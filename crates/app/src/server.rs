@@ -1,15 +1,22 @@
 //! The API as a whole: every slice's endpoints, the document that describes them, the console.
 
-use crate::{console, operator, platform::Platform, public, sign_up::SlugQueue};
+use crate::{
+    console, explain, leases, operator, platform::Platform, projects::KeysOfProjects, public,
+    sign_up::SlugQueue, terms,
+};
 use axum::{Extension, Router, routing::get};
 use http::header;
 use insula_access::{Authorized, ReadLimits};
 use insula_blueprint::LimitIndex;
 use insula_gateway::Gate;
 use insula_identity::{api_key, member};
-use insula_kernel::{Error, Instant, OrgId, Quantity};
-use insula_metering::http::{Counted, LiveLimit, LiveLimits, Stocks};
+use insula_kernel::{Error, Instant, OrgId, Quantity, Scope as _};
+use insula_metering::{
+    http::{Counted, LiveLimit, LiveLimits, Stocks},
+    ingest::Ingest,
+};
 use insula_storage::Store;
+use insula_tenancy::{project, team};
 use insula_web::{Api, Idempotency};
 use serde_json::Value as Json;
 use std::{future::ready, sync::Arc};
@@ -22,6 +29,9 @@ struct Endpoints {
     identity: Api<insula_identity::http::State>,
     metering: Api<insula_metering::http::State>,
     billing: Api<insula_billing::http::State>,
+    terms: Api<Platform>,
+    explain: Api<Platform>,
+    leases: Api<leases::State>,
 }
 
 fn endpoints() -> Endpoints {
@@ -32,6 +42,9 @@ fn endpoints() -> Endpoints {
         identity: insula_identity::http::api(),
         metering: insula_metering::http::api(),
         billing: insula_billing::http::api(),
+        terms: terms::api(),
+        explain: explain::api(),
+        leases: leases::api(),
     }
 }
 
@@ -44,14 +57,17 @@ pub fn openapi() -> Json {
         all.identity.endpoints(),
         all.tenancy.endpoints(),
         all.metering.endpoints(),
+        all.leases.endpoints(),
+        all.explain.endpoints(),
         all.billing.endpoints(),
+        all.terms.endpoints(),
         all.operator.endpoints(),
     ];
     insula_web::document(&described.concat(), "Insula", env!("CARGO_PKG_VERSION"))
 }
 
 /// Everything that a platform host serves.
-pub(crate) fn router(platform: &Platform) -> Router {
+pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
     let identity = identity_state(platform);
     let document = bytes::Bytes::from(openapi().to_string());
     let all = endpoints();
@@ -61,20 +77,25 @@ pub(crate) fn router(platform: &Platform) -> Router {
     let limits = Arc::new(Standings { platform: platform.clone() });
     let metering = insula_metering::http::State {
         storage: storage.clone(),
-        env: env.clone(),
+        env,
         settler,
+        ingest: Arc::clone(ingest),
         blueprint: blueprint.clone(),
         limits: limits.clone(),
         stocks: limits,
     };
     let billing = insula_billing::http::State { storage: storage.clone(), blueprint };
+    let leases = leases::State { platform: platform.clone(), ingest: Arc::clone(ingest) };
     Router::new()
         .merge(all.public.into_router().with_state(public))
         .merge(all.operator.into_router().with_state(platform.clone()))
-        .merge(all.tenancy.into_router().with_state(insula_tenancy::State { storage, env }))
+        .merge(all.tenancy.into_router().with_state(tenancy_state(platform)))
         .merge(all.identity.into_router().with_state(identity))
         .merge(all.metering.into_router().with_state(metering))
         .merge(all.billing.into_router().with_state(billing))
+        .merge(all.terms.into_router().with_state(platform.clone()))
+        .merge(all.explain.into_router().with_state(platform.clone()))
+        .merge(all.leases.into_router().with_state(leases))
         .route(
             "/v1/openapi.json",
             get(move || ready(([(header::CONTENT_TYPE, "application/json")], document))),
@@ -84,6 +105,17 @@ pub(crate) fn router(platform: &Platform) -> Router {
         .route("/console/", get(console::serve))
         .route("/console/{*path}", get(console::serve))
         .layer(Extension(Arc::new(Idempotency::new(&platform.keyring))))
+}
+
+fn tenancy_state(platform: &Platform) -> insula_tenancy::State {
+    let gate: Arc<Gate> = platform.gate.clone();
+    insula_tenancy::State {
+        storage: platform.storage.clone(),
+        env: platform.env.clone(),
+        live: platform.organizations.clone(),
+        bound: Arc::new(move |org, limit| bound(&gate, org, limit)),
+        keys: Arc::new(KeysOfProjects { env: platform.env.clone(), identity: platform.identity.clone() }),
+    }
 }
 
 fn identity_state(platform: &Platform) -> insula_identity::http::State {
@@ -109,7 +141,7 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
 
 /// How far a limit goes for an organization; one that isn't known has nothing.
 fn bound(gate: &Gate, org: OrgId, limit: LimitIndex) -> Option<i64> {
-    gate.entitlement(org).map_or(Some(0), |entitlement| entitlement.bound(limit.get()))
+    gate.entitlement(org).map_or(Some(0), |entitlement| entitlement.bound(limit.get()).most)
 }
 
 /// Where organizations stand, of the gate's own counters and of what the directory counts.
@@ -119,11 +151,14 @@ struct Standings {
 
 impl LiveLimits for Standings {
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit {
-        let usage = self.platform.gate.usage(org, limit, now);
+        let gate = &self.platform.gate;
+        let usage = gate.usage(org, limit, now);
+        let snapshot = gate.snapshot();
+        let held = snapshot.compiled().limit(limit).map_or(0, |limit| gate.held(org, &limit.name, now));
         LiveLimit {
-            bound: bound(&self.platform.gate, org, limit).map(Quantity::from_units),
-            used: Quantity::from_units(usage.map_or(0, |usage| usage.used)),
-            resets_at: usage.map(|usage| usage.resets_at),
+            bound: bound(gate, org, limit).map(Quantity::from_units),
+            used: Quantity::from_units(usage.map_or(held, |usage| usage.used)),
+            resets_at: usage.map(|usage| usage.period.end),
         }
     }
 }
@@ -136,7 +171,15 @@ impl Stocks for Standings {
             let count = match limit {
                 LimitIndex::MEMBERS => member::count(&mut tx).await?,
                 LimitIndex::API_KEYS => api_key::count(&mut tx, env.now()).await?,
-                _ => return Err(Error::internal("a stock that nobody counts")),
+                LimitIndex::PROJECTS => project::count(&mut tx).await?,
+                LimitIndex::TEAMS => team::count(&mut tx).await?,
+                // The product's own are kept by holds.
+                _ => {
+                    let gate = &self.platform.gate;
+                    let name = gate.snapshot().compiled().limit(limit).map(|limit| limit.name.clone());
+                    let held = name.map(|name| gate.held(proof.organization(), &name, env.now()));
+                    held.ok_or_else(|| Error::internal("a stock that nobody counts"))?
+                }
             };
             Ok(Quantity::from_units(count))
         })

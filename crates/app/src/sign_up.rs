@@ -6,7 +6,7 @@
 //!    off the list. If that doesn't happen, whatever the reason, the note comes due and the sweep removes what was made.
 
 use crate::platform::Platform;
-use insula_billing::subscription;
+use insula_billing::subscription::{self, Terms};
 use insula_blueprint::Compiled;
 use insula_identity::{
     Password, member,
@@ -57,6 +57,7 @@ pub(crate) struct Checked {
 pub(crate) struct SignedUp {
     pub(crate) organization: Organization,
     plan_version: u32,
+    terms: Terms,
     pub(crate) user: User,
     pub(crate) session: Opened,
 }
@@ -173,7 +174,7 @@ impl Checked {
 
         platform.storage.tenant_stores(&Worker::SignUp).create(org, now).await?;
         let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::SignUp).await?;
-        let plan_version = subscription::prepare(&mut tx, &platform.env, org, &self.plan).await?;
+        let (plan_version, terms) = subscription::prepare(&mut tx, &platform.env, org, &self.plan).await?;
         tx.commit().await?;
         Ok(Prepared {
             organization: NewOrganization { id: org, name: self.name, slug: self.slug, plan: self.plan },
@@ -184,6 +185,7 @@ impl Checked {
                 is_operator: false,
             },
             plan_version,
+            terms,
             note,
         })
     }
@@ -194,6 +196,7 @@ pub(crate) struct Prepared {
     organization: NewOrganization,
     user: NewUser,
     plan_version: u32,
+    terms: Terms,
     note: DueId,
 }
 
@@ -217,7 +220,13 @@ impl Prepared {
         let session = session::begin(tx, env, &platform.refresh_tokens, user.id, info).await?;
         tx.done(self.note).await?;
         organization.role = Some(FOUNDER.to_owned());
-        Ok(SignedUp { organization, plan_version: self.plan_version, user, session })
+        Ok(SignedUp {
+            organization,
+            plan_version: self.plan_version,
+            terms: self.terms.clone(),
+            user,
+            session,
+        })
     }
 
     /// Removes what was prepared. Best effort: what stays is removed when the note comes due.
@@ -233,7 +242,7 @@ impl SignedUp {
     pub(crate) fn welcome(&self, platform: &Platform) {
         let Organization { id, slug, status, plan, .. } = &self.organization;
         platform.gate.put_entitlement(*id, |blueprint| {
-            subscription::first_entitlement(plan, self.plan_version, blueprint)
+            subscription::first_entitlement(plan, self.plan_version, &self.terms, blueprint)
         });
         platform.identity.put_member(*id, self.user.id, FOUNDER);
         platform.organizations.put(LiveOrganization {

@@ -5,24 +5,26 @@
 
 use crate::{
     config::{Config, FirstOperator},
+    live::{Reports, Warnings},
     platform::Platform,
+    restore::restore,
     server,
     workers::{self, Workers},
 };
 use arc_swap::ArcSwap;
 use insula_billing::subscription;
-use insula_blueprint::{Compiled, QuotaWindow};
+use insula_blueprint::Compiled;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Running, Settings};
 use insula_identity::{
-    Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, session, signing_keys,
+    Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, service, session, signing_keys,
     user::{self, Email, NewUser},
 };
-use insula_kernel::{Env, Error, Keyring, Result, Span};
-use insula_limits::Window;
+use insula_kernel::{Env, Error, Keyring, OrgId, Result, Span};
+use insula_limits::Entitlement;
 use insula_metering::{
     Settler,
+    ingest::Ingest,
     log::{Log, Options},
-    usage,
 };
 use insula_storage::{Storage, Store, Worker};
 use std::{
@@ -79,24 +81,37 @@ impl Insula {
         let keyring = Keyring::new(config.secret.clone());
         let hasher = PasswordHasher::start(processors(), env.clone());
 
-        let compiled = in_force(&storage, &env, blueprint).await?;
+        let (compiled, number) = in_force(&storage, &env, blueprint).await?;
         let unsettled = config.data.join("wal");
         let opened = Log::open(&unsettled, Options::default(), env.clone());
         let (log, tail) = opened.map_err(|error| ("the write-ahead log can't be opened", error))?;
-        let mut settler = Settler::new(storage.clone(), tail, env.clone());
+        let warnings = Arc::new(Warnings::default());
+        let settler = Settler::new(storage.clone(), tail, env.clone());
+        let mut settler = settler.with_thresholds(warnings.clone());
         settler.catch_up().await.map_err(|error| ("what an earlier run left can't be settled", error))?;
         let settler = settler.start();
 
         let first = first_operator(&storage, &env, &hasher, config.operator.as_ref()).await?;
-        let parts = Parts { storage, env, keyring, hasher, compiled, settler };
+        let parts = Parts { storage, env, keyring, hasher, compiled, number, settler };
         let secure = config.public_url.starts_with("https://");
-        let platform =
-            load(parts, &config.public_url, secure).await.map_err(|error| ("the start failed", error))?;
-        restore(&platform).await.map_err(|error| ("what was used can't be read", error))?;
+        let loaded = load(parts, &config.public_url, secure).await;
+        let Loaded { platform, organizations, own } = loaded.map_err(|error| ("the start failed", error))?;
+        let restored = restore(&platform, &organizations, &own).await;
+        restored.map_err(|error| ("what was used can't be read", error))?;
+        warnings.of(platform.gate.clone(), platform.env.clone());
         workers::round(&platform).await.map_err(|error| ("background work failed", error))?;
 
         let base_domain = platform.blueprint.load().product().base_domain.clone();
-        let router = server::router(&platform);
+        let reports = Reports {
+            gate: platform.gate.clone(),
+            blueprint: platform.blueprint.clone(),
+            organizations: platform.organizations.clone(),
+            identity: platform.identity.clone(),
+            env: platform.env.clone(),
+        };
+        let Platform { storage, env, settler, .. } = platform.clone();
+        let ingest = Arc::new(Ingest::new(storage, env, log.clone(), settler, Box::new(reports)));
+        let router = server::router(&platform, &ingest);
         let gateway = bound.serve(GatewayParts {
             gate: platform.gate.clone(),
             log,
@@ -167,21 +182,23 @@ async fn in_force(
     storage: &Storage,
     env: &Env,
     given: Option<(Compiled, String)>,
-) -> Result<Compiled, StartError> {
+) -> Result<(Compiled, u32), StartError> {
     let failed = |error: Error| StartError(format!("the blueprint can't be put in force: {error}"));
     let store = |error: insula_storage::StoreError| failed(error.into());
     let mut tx = storage.platform_write(Store::Ledger, &Worker::Start).await.map_err(store)?;
     if let Some((compiled, source)) = given {
         let by = "worker:start";
-        insula_billing::apply_blueprint(&mut tx, env, &source, &compiled, by).await.map_err(failed)?;
+        let applied =
+            insula_billing::apply_blueprint(&mut tx, env, &source, &compiled, by).await.map_err(failed)?;
         tx.commit().await.map_err(store)?;
-        return Ok(compiled);
+        return Ok((compiled, u32::try_from(applied.number).unwrap_or(u32::MAX)));
     }
     let kept = insula_billing::current_blueprint(&mut tx).await.map_err(failed)?;
     let kept =
         kept.ok_or_else(|| StartError("no blueprint is in force: name one in the configuration".to_owned()))?;
     let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &kept.source);
-    checked.map(insula_blueprint::Blueprint::compile).map_err(|mistakes| {
+    let number = u32::try_from(kept.number).unwrap_or(u32::MAX);
+    checked.map(|blueprint| (blueprint.compile(), number)).map_err(|mistakes| {
         StartError(format!("this release doesn't understand the blueprint in force:\n\n{mistakes}"))
     })
 }
@@ -222,12 +239,21 @@ struct Parts {
     keyring: Keyring,
     hasher: PasswordHasher,
     compiled: Compiled,
+    number: u32,
     settler: insula_metering::SettlerHandle,
 }
 
+/// A platform whose counters are still to begin.
+struct Loaded {
+    platform: Platform,
+    organizations: Vec<(OrgId, Arc<Entitlement>)>,
+    /// The organizations that have keys with limits of their own.
+    own: Vec<OrgId>,
+}
+
 /// Loads what requests are decided with.
-async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Platform> {
-    let Parts { storage, env, keyring, hasher, compiled, settler } = parts;
+async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Loaded> {
+    let Parts { storage, env, keyring, hasher, compiled, number, settler } = parts;
     let now = env.now();
     let mut tx = storage.platform_write(Store::Directory, &Worker::Start).await?;
     let keys = signing_keys(&mut tx, &env, &keyring).await?;
@@ -237,23 +263,33 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
     let signer = TokenSigner::new(public_url.to_owned(), newest);
 
     let mut tx = storage.platform_read(Store::Directory, &Worker::Snapshot).await?;
-    let organizations = Arc::new(insula_tenancy::Live::load(insula_tenancy::load(&mut tx).await?));
+    let organizations = insula_tenancy::Live::load(insula_tenancy::load(&mut tx).await?)
+        .with_projects(insula_tenancy::project::load(&mut tx).await?);
+    let organizations = Arc::new(organizations);
+    let keys = api_key::load(&mut tx, now, &compiled, &organizations).await?;
+    let mut own: Vec<OrgId> = keys.iter().filter(|key| !key.limits.is_empty()).map(|key| key.org).collect();
+    own.sort_unstable();
+    own.dedup();
     let identity = insula_identity::Live::load(
-        api_key::load(&mut tx, now, &compiled).await?,
+        keys,
         member::load(&mut tx).await?,
         session::lately_ended(&mut tx, now).await?,
     );
     for operator in user::operators(&mut tx).await? {
         identity.put_operator(operator);
     }
+    for credential in service::load(&mut tx).await? {
+        identity.put_service(credential);
+    }
     drop(tx);
     let identity = Arc::new(identity);
     let mut tx = storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     let entitlements = subscription::entitlements(&mut tx, &compiled).await?;
     drop(tx);
+    let known = entitlements.iter().map(|(org, entitlement)| (*org, Arc::new(entitlement.clone()))).collect();
     let gate = Gate::new(GateParts {
         env: env.clone(),
-        blueprint: compiled.clone(),
+        blueprint: (compiled.clone(), number),
         organizations: organizations.clone(),
         identities: identity.clone(),
         keyring: keyring.clone(),
@@ -261,7 +297,7 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
         signer: signer.clone(),
         entitlements,
     });
-    Ok(Platform {
+    let platform = Platform {
         env,
         storage,
         refresh_tokens: session::RefreshTokens::new(&keyring),
@@ -276,18 +312,6 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Pl
         settler,
         secure_cookies,
         applying: Arc::default(),
-    })
-}
-
-/// Lets counters begin with what the ledger knows was used.
-async fn restore(platform: &Platform) -> Result<()> {
-    let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
-    for used in usage::current(&mut tx, platform.env.now()).await? {
-        let window = match used.window {
-            QuotaWindow::Hour => Window::Hour,
-            QuotaWindow::Day => Window::Day,
-        };
-        platform.gate.restore(used.org, &used.meter, window, used.start, used.quantity.units());
-    }
-    Ok(())
+    };
+    Ok(Loaded { platform, organizations: known, own })
 }

@@ -3,15 +3,22 @@
 use crate::{platform::Platform, sign_up};
 use insula_billing::subscription;
 use insula_kernel::{Epoch, Error, OrgId, Result, Span};
+use insula_metering::reconcile;
 use insula_storage::{Store, Worker, journal::PendingMessage};
 use insula_tenancy::{LiveOrganization, Organization};
 use insula_web::Idempotency;
 use std::time::Duration;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 /// How often the background looks for work when nothing wakes it.
 const PAUSE: Duration = Duration::from_millis(500);
 const BATCH: u32 = 100;
+/// How often sums are compared with their events.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 /// How long work that failed rests.
 const REST: Span = Span::from_mins(1);
 
@@ -25,9 +32,14 @@ impl Workers {
     pub(crate) fn start(platform: Platform) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let running = tokio::spawn(async move {
+            let mut check_at = Instant::now() + CHECK_EVERY;
             loop {
                 if let Err(error) = round(&platform).await {
                     tracing::warn!(%error, "background work will be tried again");
+                }
+                if check_at <= Instant::now() {
+                    check_ledger(&platform).await;
+                    check_at = Instant::now() + CHECK_EVERY;
                 }
                 if timeout(PAUSE, stopped.wait_for(|stop| *stop)).await.is_ok() {
                     return;
@@ -43,9 +55,22 @@ impl Workers {
     }
 }
 
+/// Compares what was charged with what was admitted, for the days that changed since the last time.
+async fn check_ledger(platform: &Platform) {
+    match reconcile::round(&platform.storage, &platform.settler, platform.env.now()).await {
+        Ok(found) => {
+            for wrong in found {
+                tracing::error!(org = %wrong.org, day = %wrong.day, meter = wrong.meter, ?wrong, "a sum isn't that of its events");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the ledger will be checked later"),
+    }
+}
+
 /// Delivers what waits, then does what is due.
 pub(crate) async fn round(platform: &Platform) -> Result<()> {
-    deliver(platform).await?;
+    deliver(platform, Store::Directory).await?;
+    deliver(platform, Store::Ledger).await?;
     carry_out(platform).await?;
     let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Sweep).await?;
     Idempotency::forget(&mut tx, platform.env.now()).await?;
@@ -53,14 +78,14 @@ pub(crate) async fn round(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
-async fn deliver(platform: &Platform) -> Result<()> {
+async fn deliver(platform: &Platform, store: Store) -> Result<()> {
     loop {
-        let mut tx = platform.storage.platform_read(Store::Directory, &Worker::Relay).await?;
+        let mut tx = platform.storage.platform_read(store, &Worker::Relay).await?;
         let pending = tx.pending(BATCH).await?;
         drop(tx);
         for message in &pending {
             act_on(platform, message).await?;
-            let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Relay).await?;
+            let mut tx = platform.storage.platform_write(store, &Worker::Relay).await?;
             tx.delivered(message.id, platform.env.now()).await?;
             tx.commit().await?;
         }
@@ -70,8 +95,11 @@ async fn deliver(platform: &Platform) -> Result<()> {
     }
 }
 
-/// What other stores do about a message of the directory. It may come twice; the inbox lets it act once.
+/// What other stores do about a message. It may come twice; the inbox lets it act once.
 async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
+    if message.kind == "limit.threshold_reached" {
+        tracing::info!(org = %message.org, message = message.payload, "a limit is nearly used up");
+    }
     if message.kind != "organization.created" {
         return Ok(());
     }

@@ -20,9 +20,12 @@ fn operations() -> Vec<(String, String, Json)> {
                     json!({ "name": "X", "environment": "development", "scopes": ["things:read"] })
                 }
                 "rotateApiKey" => json!({ "overlap_seconds": 0 }),
-                "updateOrganization" => json!({ "name": "Taken over" }),
+                "updateOrganization" | "updateApiKey" | "updateProject" | "updateTeam" | "createProject"
+                | "createTeam" => json!({ "name": "Taken over" }),
+                "putTeamMember" => json!({ "role": "lead" }),
                 "suspendOrganization" | "reactivateOrganization" => json!({ "reason": "X" }),
                 "applyBlueprint" => json!({ "source": "" }),
+                "createService" => json!({ "upstream": "things" }),
                 _ => Json::Null,
             };
             found.push((method.to_uppercase(), path.clone(), body));
@@ -37,26 +40,42 @@ on_both_engines! {
         let (acme, other) = (world.organization("acme").await, world.organization("other").await);
         let (acme_key, acme_secret) = world.key(&acme, &["things:read", "keys:manage", "keys:read"]).await;
         let (_, other_secret) = world.key(&other, &["things:read", "keys:manage", "keys:read", "usage:read", "org:read"]).await;
-        let before = world.get(&acme.path("/api-keys"), &acme.token).await.expect(200);
+        let (project, team) = (world.project(&acme, "Catalogue").await, world.team(&acme, "Buyers").await);
+        let owner = world.owner(&acme).await;
+        let member = acme.path(&format!("/teams/{team}/members/{owner}"));
+        world.api("PUT", &member, &acme.token, &json!({ "role": "lead" })).await.expect(200);
+        let theirs = |path: &str| {
+            let things = [("{id}", &acme_key), ("{project}", &project), ("{team}", &team), ("{user}", &owner)];
+            things.iter().fold(path.to_owned(), |path, (place, id)| path.replace(place, id))
+        };
+        let look = async || {
+            let mut seen = Vec::new();
+            for list in ["/api-keys", "/projects", "/teams", &format!("/teams/{team}/members")] {
+                seen.push(world.get(&acme.path(list), &acme.token).await.expect(200));
+            }
+            seen
+        };
+        let before = look().await;
         let mut tried = 0;
         for (method, path, body) in operations().into_iter().filter(|(_, path, _)| path.starts_with("/v1/orgs/{org}")) {
             tried += 1;
             for name in [&acme.id, &acme.slug] {
-                let path = path.replace("{org}", name).replace("{id}", &acme_key);
+                let path = theirs(&path.replace("{org}", name));
                 let path = if path.ends_with("/usage") { format!("{path}?meter=requests") } else { path };
                 world.api(&method, &path, "", &body).await.problem(401, "access.unauthenticated");
                 for stranger in [&other.token, &other_secret, &world.operator().await] {
                     world.api(&method, &path, stranger, &body).await.problem(404, "not_found");
                 }
             }
-            // Its own organization in the path, another's key beside it.
-            if path.contains("{id}") {
-                let path = path.replace("{org}", &other.slug).replace("{id}", &acme_key);
+            // Its own organization in the path, another's things beside it.
+            let path = path.replace("{org}", &other.slug);
+            if theirs(&path) != path {
+                let path = theirs(&path);
                 world.api(&method, &path, &other.token, &body).await.problem(404, "not_found");
             }
         }
-        assert!(tried >= 10, "only {tried} operations were tried");
-        assert_eq!(world.get(&acme.path("/api-keys"), &acme.token).await.expect(200), before);
+        assert!(tried >= 25, "only {tried} operations were tried");
+        assert_eq!(look().await, before);
         world.get("/things", &acme_secret).await.expect(200);
         assert_eq!(world.used(&other).await, (0, 0));
     }
@@ -65,16 +84,17 @@ on_both_engines! {
         let world = World::new(store).await;
         let acme = world.organization("acme").await;
         let (_, key) = world.key(&acme, &["things:read", "org:update", "keys:manage"]).await;
+        let (service, token) = world.service().await;
         let mut tried = 0;
         for (method, path, body) in operations().into_iter().filter(|(_, path, _)| path.starts_with("/v1/operator")) {
             tried += 1;
-            let path = path.replace("{org}", &acme.slug);
+            let path = path.replace("{org}", &acme.slug).replace("{id}", &service);
             world.api(&method, &path, "", &body).await.problem(401, "access.unauthenticated");
-            for stranger in [&acme.token, &key] {
+            for stranger in [&acme.token, &key, &token] {
                 world.api(&method, &path, stranger, &body).await.problem(403, "access.denied");
             }
         }
-        assert!(tried >= 5, "only {tried} operations were tried");
+        assert!(tried >= 8, "only {tried} operations were tried");
         world.get("/things", &key).await.expect(200);
     }
 
@@ -120,6 +140,10 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
         let (_, key) = world.key(organization, &["things:read"]).await;
         world.get("/things", &key).await.expect(200);
         world.used(organization).await;
+        world.project(organization, "Catalogue").await;
+        let (team, owner) = (world.team(organization, "Buyers").await, world.owner(organization).await);
+        let member = organization.path(&format!("/teams/{team}/members/{owner}"));
+        world.api("PUT", &member, &organization.token, &json!({ "role": "lead" })).await.expect(200);
     }
     let database = world.store.database().unwrap();
     let mut raw = database.connect("insula_tenant").await;
@@ -147,6 +171,9 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
         "directory.organization",
         "directory.membership",
         "directory.api_key",
+        "directory.project",
+        "directory.team",
+        "directory.team_member",
         "directory.audit",
         "directory.outbox",
         "ledger.subscription",
@@ -159,9 +186,13 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
     // The people of others are as invisible, and the platform's own tables are closed altogether.
     run(&mut raw, &format!("SET insula.tenant = '{}'", uuid(&acme.id))).await;
     assert_eq!(count(&mut raw, "SELECT count(id) FROM directory.user_account").await, 1);
-    for closed in
-        ["directory.session", "directory.signing_key", "directory.platform_audit", "ledger.blueprint_version"]
-    {
+    for closed in [
+        "directory.session",
+        "directory.signing_key",
+        "directory.service_credential",
+        "directory.platform_audit",
+        "ledger.blueprint_version",
+    ] {
         let refused =
             sqlx::query(sqlx::AssertSqlSafe(format!("SELECT 1 FROM {closed}"))).fetch_all(&mut raw).await;
         assert!(refused.unwrap_err().to_string().contains("permission denied"), "{closed}");

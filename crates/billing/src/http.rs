@@ -85,9 +85,9 @@ struct OfferedPrice {
 #[schemars(rename = "PlanLimit")]
 struct OfferedLimit {
     key: String,
-    #[schemars(extend("enum" = ["rate", "quota", "stock"]))]
+    #[schemars(extend("enum" = ["rate", "quota", "hold", "stock"]))]
     kind: &'static str,
-    #[schemars(extend("enum" = ["second", "minute", "hour", "day", null]))]
+    #[schemars(extend("enum" = ["second", "minute", "hour", "day", "month", null]))]
     window: Option<&'static str>,
     /// How far it goes; null is unlimited.
     limit: Option<u64>,
@@ -122,6 +122,7 @@ fn limits(plan: &insula_blueprint::Plan, blueprint: &Compiled) -> Vec<OfferedLim
         let (kind, window) = match limit.kind {
             LimitKind::Quota { window, .. } => ("quota", Some(window.name())),
             LimitKind::Rate { window, .. } => ("rate", Some(window.name())),
+            LimitKind::Hold { .. } => ("hold", None),
             LimitKind::Stock => ("stock", None),
         };
         let bound = match plan.bound(index) {

@@ -4,12 +4,13 @@
 //! on, whatever the blueprint says later; what an organization may do follows from that version alone.
 
 pub mod http;
+pub mod overrides;
 mod plan;
 mod store;
 pub mod subscription;
 
 pub use plan::{
-    AppliedBlueprint, AppliedPlan, BlueprintVersion, Definition, apply_blueprint, current_blueprint,
-    current_versions,
+    AppliedBlueprint, AppliedPlan, BlueprintVersion, Definition, apply_blueprint, blueprint_version,
+    current_blueprint, current_versions,
 };
 pub use store::{PLATFORM_STATEMENTS, TENANT_STATEMENTS};

@@ -1,16 +1,22 @@
 //! Plans and the blueprints they come from, every version kept.
 
-use crate::store::{CURRENT_BLUEPRINT, CURRENT_PLAN, CURRENT_VERSIONS, INSERT_BLUEPRINT, INSERT_PLAN};
-use insula_blueprint::{Bound, Compiled, Interval, Limit, LimitIndex, Plan};
-use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result};
-use insula_limits::Entitlement;
+use crate::store::{
+    BLUEPRINT_VERSION, CURRENT_BLUEPRINT, CURRENT_PLAN, CURRENT_VERSIONS, INSERT_BLUEPRINT, INSERT_PLAN,
+};
+use crate::subscription::Terms;
+use insula_blueprint::{Bound as Declared, Compiled, Interval, Limit, LimitIndex, LimitKind, OnExceed, Plan};
+use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result, Scale};
+use insula_limits::{Bound, Entitlement};
 use insula_storage::{PlatformTx, args, row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// What a version of a plan offers, in names: it can be read beside any later blueprint.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Definition {
     /// Prices by interval and currency.
     pub prices: Vec<Json>,
@@ -37,29 +43,59 @@ impl Definition {
         }
     }
 
-    /// What it entitles to under a blueprint. For a limit that the version knew nothing of, what the plan offers now
-    /// counts; where it is offered no more, the limit is closed until the operator moves its subscribers.
+    /// What it entitles to under a blueprint, on these terms. For a limit that the version knew nothing of, what the plan
+    /// offers now counts; where it is offered no more, the limit is closed until the operator moves its subscribers.
+    /// What the operator has set for the organization alone comes before both.
     #[must_use]
-    pub fn entitlement(&self, plan: &str, version: u32, blueprint: &Compiled) -> Entitlement {
+    pub fn entitlement(&self, plan: &str, version: u32, blueprint: &Compiled, terms: &Terms) -> Entitlement {
         let offered = blueprint.plan_index(plan).and_then(|index| blueprint.plan(index));
         let now = |index| offered.map_or(Some(0), |offered| most(offered.bound(index)));
         let bound = |(index, limit): (LimitIndex, &Limit)| {
-            let known = self.limits.get(&limit.name).copied();
-            known.unwrap_or_else(|| now(index)).map(|most| i64::try_from(most).unwrap_or(i64::MAX))
+            let known = || self.limits.get(&limit.name).copied().unwrap_or_else(|| now(index));
+            let units = terms.overrides.get(&limit.name).copied().unwrap_or_else(known);
+            let priced = offered.is_some_and(|offered| offered.overage.iter().any(|(at, _)| *at == index));
+            let is_hard = match limit.on_exceed {
+                OnExceed::Reject => !(priced && terms.allows_overage),
+                OnExceed::Warn | OnExceed::Bill => false,
+            };
+            Bound { most: units.map(|units| in_smallest(units, limit, blueprint)), is_hard }
         };
         Entitlement {
             plan: plan.into(),
             plan_version: version,
+            priority: self.priority,
             bounds: blueprint.indexed_limits().map(bound).collect(),
+            features: Arc::new(self.features()),
+            anchor: terms.anchor.clone(),
         }
+    }
+
+    /// Whether each feature is there: a flag that is set, or a word other than `none`. A number offers nothing by itself.
+    fn features(&self) -> BTreeMap<Box<str>, bool> {
+        let is_there = |value: &Json| match value {
+            Json::Bool(flag) => *flag,
+            Json::String(text) => !text.is_empty() && text != "none",
+            _ => false,
+        };
+        let features = self.features.as_object().into_iter().flatten();
+        features.map(|(name, value)| (name.as_str().into(), is_there(value))).collect()
     }
 }
 
+/// A bound in the smallest units of what it bounds. Plans say whole units.
+fn in_smallest(units: u64, limit: &Limit, blueprint: &Compiled) -> i64 {
+    let scale = match limit.kind {
+        LimitKind::Quota { meter, .. } => blueprint.meter(meter).map(|meter| meter.scale).unwrap_or_default(),
+        _ => Scale::WHOLE,
+    };
+    i64::try_from(units).unwrap_or(i64::MAX).saturating_mul(scale.factor())
+}
+
 /// How far a bound goes; `None` is unlimited.
-const fn most(bound: Bound) -> Option<u64> {
+const fn most(bound: Declared) -> Option<u64> {
     match bound {
-        Bound::Unlimited => None,
-        Bound::At(most) => Some(most),
+        Declared::Unlimited => None,
+        Declared::At(most) => Some(most),
     }
 }
 
@@ -111,6 +147,11 @@ pub struct AppliedPlan {
 /// The blueprint in force, if one was put in force.
 pub async fn current_blueprint(tx: &mut PlatformTx) -> Result<Option<BlueprintVersion>> {
     Ok(tx.fetch_optional(&CURRENT_BLUEPRINT, args![]).await?)
+}
+
+/// A version of the blueprint that was put in force at some time.
+pub async fn blueprint_version(tx: &mut PlatformTx, number: i64) -> Result<Option<BlueprintVersion>> {
+    Ok(tx.fetch_optional(&BLUEPRINT_VERSION, args![number]).await?)
 }
 
 /// Puts a blueprint in force. The same text again changes nothing; a plan gets a new version only where what it offers

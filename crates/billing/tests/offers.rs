@@ -6,10 +6,12 @@ mod support;
 
 use insula_access::{Authorized, Caller, Principal, ReadSubscription};
 use insula_billing::{
-    AppliedPlan, PLATFORM_STATEMENTS, TENANT_STATEMENTS, apply_blueprint, current_blueprint, subscription,
+    AppliedPlan, PLATFORM_STATEMENTS, TENANT_STATEMENTS, apply_blueprint, current_blueprint,
+    subscription::{self, Terms},
 };
 use insula_blueprint::{Compiled, PermissionSet, own};
 use insula_kernel::{Env, Epoch, KeyId, OrgId};
+use insula_limits::Entitlement;
 use insula_storage::{PlatformTx, Storage, Store, Worker};
 use insula_testkit::on_both_engines;
 use std::collections::HashMap;
@@ -38,6 +40,10 @@ async fn subscribe(storage: &Storage, env: &Env, plan: &str) -> OrgId {
     org
 }
 
+fn most(entitlement: &Entitlement) -> Vec<Option<i64>> {
+    entitlement.bounds.iter().map(|bound| bound.most).collect()
+}
+
 /// Plan, version and bounds of each organization under a blueprint.
 async fn entitled(
     storage: &Storage,
@@ -47,7 +53,7 @@ async fn entitled(
     let all = subscription::entitlements(&mut tx, blueprint).await.unwrap();
     all.into_iter()
         .map(|(org, entitlement)| {
-            (org, (entitlement.plan.to_string(), entitlement.plan_version, entitlement.bounds.to_vec()))
+            (org, (entitlement.plan.to_string(), entitlement.plan_version, most(&entitlement)))
         })
         .collect()
 }
@@ -157,13 +163,13 @@ on_both_engines! {
         apply(&storage, &env, &usual).await;
         let pro = subscribe(&storage, &env, "pro").await;
         let free = subscribe(&storage, &env, "free").await;
-        // members, api_keys, per_day, per_second
+        // members, api_keys, projects, teams, per_day, per_second
         let before = entitled(&storage, &usual).await;
-        assert_eq!(before[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), None, Some(100)]));
-        assert_eq!(before[&free], ("free".to_owned(), 1, vec![Some(5), None, Some(100), Some(10)]));
+        assert_eq!(before[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), None, None, None, Some(100)]));
+        assert_eq!(before[&free], ("free".to_owned(), 1, vec![Some(5), None, None, None, Some(100), Some(10)]));
         for (org, plan) in [(pro, "pro"), (free, "free")] {
-            let now = subscription::first_entitlement(plan, 1, &usual);
-            assert_eq!(before[&org], (now.plan.to_string(), now.plan_version, now.bounds.to_vec()));
+            let now = subscription::first_entitlement(plan, 1, &Terms::beginning(env.now()), &usual);
+            assert_eq!(before[&org], (now.plan.to_string(), now.plan_version, most(&now)));
         }
 
         // Another order, one limit gone, one new, other bounds, and one plan gone.
@@ -182,10 +188,10 @@ limits = { per_hour = 7, per_day = 50, members = 1 }
         );
         apply(&storage, &env, &later).await;
         let newcomer = subscribe(&storage, &env, "free").await;
-        // members, api_keys, per_hour, per_day
+        // members, api_keys, projects, teams, per_hour, per_day
         let after = entitled(&storage, &later).await;
-        assert_eq!(after[&newcomer], ("free".to_owned(), 2, vec![Some(1), None, Some(7), Some(50)]));
-        assert_eq!(after[&free], ("free".to_owned(), 1, vec![Some(5), None, Some(7), Some(100)]));
-        assert_eq!(after[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), Some(0), None]));
+        assert_eq!(after[&newcomer], ("free".to_owned(), 2, vec![Some(1), None, None, None, Some(7), Some(50)]));
+        assert_eq!(after[&free], ("free".to_owned(), 1, vec![Some(5), None, None, None, Some(7), Some(100)]));
+        assert_eq!(after[&pro], ("pro".to_owned(), 1, vec![Some(25), Some(10), None, None, Some(0), None]));
     }
 }

@@ -104,7 +104,7 @@ impl Compiled {
         self.blueprint.meters.get(index.get())
     }
 
-    /// The limits: `members`, `api_keys`, then as they are declared.
+    /// The limits: Insula's own (`members`, `api_keys`, `projects`, `teams`), then as they are declared.
     #[must_use]
     pub fn limits(&self) -> &[Limit] {
         &self.blueprint.limits

@@ -19,12 +19,14 @@ mod read;
 mod router;
 mod schema;
 mod values;
+mod wire;
 
 pub use compile::{Blueprint, Compiled, RouteMatch};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use model::{
-    Digest, Health, Interval, Limit, LimitIndex, LimitKind, Meter, MeterIndex, Plan, PlanIndex, Price,
-    Product, QuotaWindow, RateWindow, Role, Route, RouteIndex, Target, Timeouts, Upstream, UpstreamIndex,
+    Aggregate, BodySide, Cost, Digest, Health, Interval, LastingHold, Limit, LimitIndex, LimitKind, Meter,
+    MeterIndex, OnExceed, Overage, Per, Plan, PlanIndex, Pointer, Price, Product, QuotaWindow, REQUEST_EVENT,
+    RateWindow, Role, Route, RouteHold, RouteIndex, Target, Timeouts, Upstream, UpstreamIndex,
 };
 pub use names::Permissions;
 pub use path::PathError;

@@ -4,7 +4,7 @@ use crate::{
     permission::{PermissionId, PermissionSet},
     values::{Bound, Feature},
 };
-use insula_kernel::{Money, Span};
+use insula_kernel::{Currency, Decimal, Money, Scale, Span};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
@@ -47,6 +47,10 @@ impl LimitIndex {
     pub const MEMBERS: Self = Self(0);
     /// API keys of an organization that are not revoked.
     pub const API_KEYS: Self = Self(1);
+    /// Projects of an organization that are not archived.
+    pub const PROJECTS: Self = Self(2);
+    /// Teams of an organization.
+    pub const TEAMS: Self = Self(3);
 }
 
 /// The product itself.
@@ -73,39 +77,141 @@ pub struct Role {
     pub permissions: PermissionSet,
 }
 
-/// A meter that counts requests the gateway forwards.
+/// How events become one quantity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aggregate {
+    /// How many there are; of requests, the sum of what their routes say.
+    Count,
+    /// The sum of a property.
+    Sum,
+    /// The greatest value of a property.
+    Max,
+    /// How many different values a property has.
+    Unique,
+    /// The latest value of a property.
+    Last,
+}
+
+/// The event that the gateway writes for each request it forwards.
+pub const REQUEST_EVENT: &str = "request";
+
+/// How events become quantities.
 #[derive(Clone, Debug)]
 pub struct Meter {
     /// The name.
     pub name: String,
+    /// The type of the events that count: [`REQUEST_EVENT`], or one that upstreams report.
+    pub event: String,
+    /// How they become one quantity.
+    pub aggregate: Aggregate,
+    /// The property of the event's data that is aggregated; none for counts.
+    pub of: Option<Pointer>,
+    /// How many decimals are kept.
+    pub scale: Scale,
+    /// What one of it is called.
+    pub unit: String,
+    /// Properties of the event's data by which usage can be told apart.
+    pub group_by: Vec<Pointer>,
+    /// What one unit costs in usage reports, by currency.
+    pub cost: Vec<(Currency, Decimal)>,
 }
 
-/// A window of the calendar, in UTC.
+impl Meter {
+    /// Whether it counts requests that the gateway forwards, rather than what upstreams report.
+    #[must_use]
+    pub fn is_of_requests(&self) -> bool {
+        self.event == REQUEST_EVENT
+    }
+}
+
+/// A place in a JSON document, by the names on the way to it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Pointer {
+    names: Box<[Box<str>]>,
+}
+
+impl Pointer {
+    /// The place that these names lead to.
+    pub(crate) fn new(names: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
+        Self { names: names.into_iter().map(Into::into).collect() }
+    }
+
+    /// The names on the way.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// What stands there, if anything does.
+    #[must_use]
+    pub fn find<'j>(&self, document: &'j serde_json::Value) -> Option<&'j serde_json::Value> {
+        self.names.iter().try_fold(document, |value, name| value.get(&**name))
+    }
+}
+
+/// As in a blueprint: names with dots between them.
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, name) in self.names.iter().enumerate() {
+            if position > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
+/// The window of a quota.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuotaWindow {
-    /// From one full hour to the next.
+    /// From one full hour of UTC to the next.
     Hour,
-    /// From one midnight to the next.
+    /// From one midnight of UTC to the next.
     Day,
+    /// From one monthly anniversary of the subscription's anchor to the next.
+    Month,
 }
 
 impl QuotaWindow {
-    /// How long it is.
-    #[must_use]
-    pub const fn span(self) -> Span {
-        match self {
-            Self::Hour => Span::from_hours(1),
-            Self::Day => Span::from_days(1),
-        }
-    }
-
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hour => "hour",
             Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
+/// Whom a limit counts for: each of them has all of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// Each network address, before anyone is authenticated.
+    Address,
+    /// Each credential: an API key, or a member of an organization.
+    Key,
+    /// Each project.
+    Project,
+    /// Each team.
+    Team,
+    /// The organization as a whole.
+    Organization,
+}
+
+impl Per {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Key => "key",
+            Self::Project => "project",
+            Self::Team => "team",
+            Self::Organization => "organization",
         }
     }
 }
@@ -140,25 +246,48 @@ impl RateWindow {
     }
 }
 
-/// What a limit bounds. Whatever would exceed it is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a limit bounds.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LimitKind {
-    /// The quantity of a meter in a window of the calendar.
+    /// The quantity of a meter in a window.
     Quota {
         /// What is counted.
         meter: MeterIndex,
         /// The window.
         window: QuotaWindow,
+        /// Whom it counts for; never an address.
+        per: Per,
     },
-    /// Requests of each key in a window that slides.
+    /// Requests in a window that slides.
     Rate {
         /// The window; the plan's number is the allowance per window.
         window: RateWindow,
         /// How many may come at once; as many as the allowance if `None`.
         burst: Option<u64>,
+        /// Whom it counts for.
+        per: Per,
+        /// The routes it counts; all of them if empty.
+        routes: Vec<RouteIndex>,
+    },
+    /// How many are held at once.
+    Hold {
+        /// Whom it counts for; never an address.
+        per: Per,
     },
     /// How many exist.
     Stock,
+}
+
+/// What happens to what would go beyond a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExceed {
+    /// It is refused.
+    Reject,
+    /// It is let through, and said.
+    Warn,
+    /// It is let through, and costs what the plan says of overage.
+    Bill,
 }
 
 /// A limit.
@@ -168,8 +297,12 @@ pub struct Limit {
     pub name: String,
     /// What it bounds.
     pub kind: LimitKind,
+    /// What happens beyond it; always [`OnExceed::Reject`] for what isn't a quota.
+    pub on_exceed: OnExceed,
     /// At which percentages to warn, ascending.
     pub warn_at: Vec<u8>,
+    /// How far it goes on plans that don't say, and for an address.
+    pub default: Option<Bound>,
 }
 
 /// How often a plan is paid.
@@ -191,6 +324,15 @@ pub struct Price {
     pub amount: Money,
 }
 
+/// What usage beyond a limit costs.
+#[derive(Clone, Debug)]
+pub struct Overage {
+    /// The price of each started lot, by currency.
+    pub prices: Vec<(Currency, Decimal)>,
+    /// How many units a lot has.
+    pub per: u64,
+}
+
 /// A plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -200,6 +342,8 @@ pub struct Plan {
     pub prices: Vec<Price>,
     /// How far each limit goes, by [`LimitIndex`].
     pub limits: Vec<Bound>,
+    /// What it costs to go beyond a limit, by limit.
+    pub overage: Vec<(LimitIndex, Overage)>,
     /// What it offers besides.
     pub features: BTreeMap<String, Feature>,
     /// The rank among plans; higher is served first.
@@ -276,6 +420,80 @@ pub struct Upstream {
     pub max_connections: Option<u32>,
 }
 
+/// What a request counts on a meter, in the meter's smallest units.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cost {
+    /// Always the same.
+    Fixed(u64),
+    /// What a header field of the reply says.
+    ReplyHeader {
+        /// The field's name, in lower case.
+        name: String,
+        /// What is taken out of quotas before, and charged where the field says nothing.
+        reserve: u64,
+    },
+    /// What a place in the reply's JSON says.
+    ReplyJson {
+        /// The place.
+        at: Pointer,
+        /// What is taken out of quotas before, and charged where that place says nothing.
+        reserve: u64,
+    },
+    /// So many started pieces of the bodies' bytes.
+    Bytes {
+        /// Which bodies.
+        of: BodySide,
+        /// Bytes of one piece.
+        per: u64,
+        /// What is taken out of quotas before.
+        reserve: u64,
+    },
+}
+
+impl Cost {
+    /// What is taken out of quotas before the request goes on.
+    #[must_use]
+    pub const fn reserve(&self) -> u64 {
+        match self {
+            Self::Fixed(amount) => *amount,
+            Self::ReplyHeader { reserve, .. }
+            | Self::ReplyJson { reserve, .. }
+            | Self::Bytes { reserve, .. } => *reserve,
+        }
+    }
+}
+
+/// Whose body's bytes count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodySide {
+    /// The request's.
+    Request,
+    /// The reply's.
+    Reply,
+    /// Both.
+    Both,
+}
+
+/// What a request holds, as long as it goes on or longer.
+#[derive(Clone, Debug)]
+pub struct RouteHold {
+    /// The limit, of the kind hold or stock.
+    pub limit: LimitIndex,
+    /// What makes it outlive its request; without, it ends with the request.
+    pub lasting: Option<LastingHold>,
+}
+
+/// A hold that outlives its request.
+#[derive(Clone, Debug)]
+pub struct LastingHold {
+    /// Where the upstream's reply names what is held.
+    pub key: Pointer,
+    /// The type of the event that ends it. The event names it at the same place of its data, or as its subject.
+    pub until: Option<String>,
+    /// How long it lasts unless it is renewed; none for a stock, which lasts until it is ended.
+    pub ttl: Option<Span>,
+}
+
 /// Requests that go to an upstream.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -287,8 +505,16 @@ pub struct Route {
     pub upstream: UpstreamIndex,
     /// The permission a caller needs; `None`: every authenticated caller of an organization may.
     pub permission: Option<PermissionId>,
-    /// What a request counts, by meter; each above zero.
-    pub meters: Vec<(MeterIndex, u64)>,
+    /// The feature that the organization's plan must have.
+    pub feature: Option<String>,
+    /// What a request counts, by meter.
+    pub meters: Vec<(MeterIndex, Cost)>,
+    /// Quotas that must not be used up, though the request counts nothing on them.
+    pub within: Vec<LimitIndex>,
+    /// What a request holds.
+    pub hold: Option<RouteHold>,
+    /// Whether the intent must be on the disk before the request goes on.
+    pub is_durable: bool,
     /// What is cut off the front of the path before it goes to the upstream.
     pub strip_prefix: Option<String>,
     /// The largest body of a request, in bytes.

@@ -7,7 +7,10 @@
 use crate::diagnostics::{Place, Report, nearest, quoted, suggest};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::{borrow::Cow, collections::BTreeMap};
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
 
 /// Something that can be read from a value of the file.
 pub(crate) trait Read: Sized {
@@ -110,13 +113,13 @@ impl<T> Map<T> {
     }
 }
 
-impl<T: Read> Read for Map<T> {
-    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
-        let Some(table) = value.as_table() else {
-            return wrong_type("a table", value, at, report);
-        };
-        let mut entries: Vec<_> = table
-            .iter()
+impl<T: Read> Map<T> {
+    /// Reads these keys of a table.
+    pub(crate) fn of<'t, 'i: 't>(
+        keys: impl Iterator<Item = (&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let mut entries: Vec<_> = keys
             .map(|(key, value)| {
                 let name = At { value: key.get_ref().to_string(), at: key.span() };
                 let before = report.count();
@@ -125,7 +128,16 @@ impl<T: Read> Read for Map<T> {
             })
             .collect();
         entries.sort_by_key(|entry| entry.name.at.start);
-        Some(Self(entries))
+        Self(entries)
+    }
+}
+
+impl<T: Read> Read for Map<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(table) = value.as_table() else {
+            return wrong_type("a table", value, at, report);
+        };
+        Some(Self::of(table.iter(), report))
     }
     fn absent(_: impl FnOnce()) -> Option<Self> {
         Some(Self::default())

@@ -47,7 +47,14 @@ fn tidy(value: &mut Value) {
             }
             // An absent part is empty; that it can be left out says so already.
             object.remove("default");
-            object.values_mut().for_each(tidy);
+            for (key, inner) in object {
+                match (key.as_str(), inner) {
+                    // Keys of the blueprint, which may be named as what is said of them: each has a schema.
+                    ("properties", Value::Object(properties)) => properties.values_mut().for_each(tidy),
+                    ("examples", _) => {}
+                    (_, inner) => tidy(inner),
+                }
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::String(text) => {

@@ -5,17 +5,22 @@ use crate::{
     read::{Read, wrong_type},
 };
 use insula_kernel::{Decimal, Span};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use std::borrow::Cow;
 use toml::de::DeValue;
 
 /// The longest time-out or interval that makes sense for one request.
 const LONGEST: Span = Span::from_hours(24);
 
+/// The shortest and the longest time for which something is held without being renewed.
+const HELD: (Span, Span) = (Span::from_secs(1), Span::from_hours(30 * 24));
+
 /// A length of time such as `"500ms"`, `"5s"`, `"2m"` or `"1h"`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lasting(pub(crate) Span);
+
+/// For how long something is held without being renewed, such as `"15m"` or `"30d"`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ttl(pub(crate) Span);
 
 /// A number of bytes such as `"10MB"` (decimal) or `"512KiB"` (binary).
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +33,10 @@ pub(crate) struct Amount(pub(crate) Decimal);
 /// A whole number above zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Positive(pub(crate) u64);
+
+/// A whole number of at least zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Natural(pub(crate) u64);
 
 /// How far a limit goes on a plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -51,6 +60,19 @@ pub enum Feature {
     Text(String),
 }
 
+impl Feature {
+    /// Whether who is on the plan may use what needs this feature: it is true, or a text that says something other
+    /// than `none`. A number says how many, not whether.
+    #[must_use]
+    pub fn is_offered(&self) -> bool {
+        match self {
+            Self::Flag(flag) => *flag,
+            Self::Number(_) => false,
+            Self::Text(text) => !text.is_empty() && text != "none",
+        }
+    }
+}
+
 /// Splits `"250ms"` into the number and the unit.
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -58,17 +80,26 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-fn lasting(text: &str) -> Option<Span> {
+fn span(text: &str) -> Option<Span> {
     let (number, unit) = number_and_unit(text)?;
     let micros = match unit {
         "ms" => 1_000,
         "s" => 1_000_000,
         "m" => 60_000_000,
         "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
         _ => return None,
     };
-    let span = Span::from_micros(i64::try_from(number).ok()?.checked_mul(micros)?);
-    (span.as_micros() > 0 && span <= LONGEST).then_some(span)
+    Some(Span::from_micros(i64::try_from(number).ok()?.checked_mul(micros)?))
+}
+
+fn lasting(text: &str) -> Option<Span> {
+    let within = |span: &Span| span.as_micros() > 0 && *span <= LONGEST;
+    span(text).filter(|_| !text.ends_with('d')).filter(within)
+}
+
+fn ttl(text: &str) -> Option<Span> {
+    span(text).filter(|span| (HELD.0..=HELD.1).contains(span))
 }
 
 impl Read for Lasting {
@@ -81,6 +112,22 @@ impl Read for Lasting {
         let span = lasting(text);
         if span.is_none() {
             let message = format!("{} is no length of time that can stand here", quoted(text));
+            report.error(at, "blueprint.duration", message, HELP);
+        }
+        span.map(Self)
+    }
+}
+
+impl Read for Ttl {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        const HELP: &str =
+            "a number and one of s, m, h, d, such as \"15m\"; at least \"1s\", at most \"30d\"";
+        let Some(text) = value.as_str() else {
+            return wrong_type("a length of time such as \"15m\"", value, at, report);
+        };
+        let span = ttl(text);
+        if span.is_none() {
+            let message = format!("{} is not for how long something can be held", quoted(text));
             report.error(at, "blueprint.duration", message, HELP);
         }
         span.map(Self)
@@ -151,6 +198,18 @@ impl Read for Positive {
     }
 }
 
+impl Read for Natural {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let number = i64::read(value, at, report)?;
+        let natural = u64::try_from(number).ok();
+        if natural.is_none() {
+            let message = format!("`{number}` is below zero");
+            report.error(at, "blueprint.number_range", message, "use a whole number of at least 0");
+        }
+        natural.map(Self)
+    }
+}
+
 impl Read for Bound {
     fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
         const HELP: &str = "use a whole number of at least 0, or \"unlimited\"";
@@ -194,27 +253,32 @@ pub(crate) fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
+/// Says how values that are one text, number or flag stand in the JSON Schema.
 macro_rules! schemas {
     ($($type:ty: $name:literal = $schema:tt;)+) => {$(
-        impl JsonSchema for $type {
+        impl schemars::JsonSchema for $type {
             fn inline_schema() -> bool {
                 true
             }
-            fn schema_name() -> Cow<'static, str> {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()
             }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
             }
         }
     )+};
 }
 
+pub(crate) use schemas;
+
 schemas! {
     Lasting: "Duration" = { "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "5s", "2m"] };
+    Ttl: "Ttl" = { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["15m", "30d"] };
     Size: "Size" = { "type": "string", "pattern": "^[0-9]+(B|KB|kB|MB|GB|KiB|MiB|GiB)$", "examples": ["10MB", "512KiB"] };
     Amount: "Amount" = { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "examples": ["0", "29.00"] };
     Positive: "Positive" = { "type": "integer", "minimum": 1 };
+    Natural: "Natural" = { "type": "integer", "minimum": 0 };
     Bound: "Bound" = { "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }], "examples": [100, "unlimited"] };
     Feature: "Feature" = { "type": ["string", "boolean", "integer"], "examples": ["community", true, 30] };
 }
@@ -233,6 +297,7 @@ mod tests {
             "s",
             "0s",
             "25h",
+            "1d",
             "1.5s",
             "-1s",
             "5 s",
@@ -241,6 +306,24 @@ mod tests {
             "9223372036854775807h",
         ] {
             assert_eq!(lasting(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_lasts_from_a_second_to_a_month() {
+        assert_eq!(ttl("1s"), Some(Span::from_secs(1)));
+        assert_eq!(ttl("30d"), Some(Span::from_hours(720)));
+        for bad in ["", "15", "0s", "999ms", "31d", "721h", "1w", "-1d"] {
+            assert_eq!(ttl(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_feature_is_offered_or_it_is_not() {
+        let text = |text: &str| Feature::Text(text.to_owned());
+        assert!(Feature::Flag(true).is_offered() && text("e-mail").is_offered());
+        for not in [Feature::Flag(false), Feature::Number(3), text(""), text("none")] {
+            assert!(!not.is_offered(), "{not:?}");
         }
     }
 

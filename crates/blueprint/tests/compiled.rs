@@ -1,8 +1,8 @@
 //! What a compiled blueprint answers.
 
 use insula_blueprint::{
-    Bound, Compiled, Feature, Interval, LimitIndex, LimitKind, PathError, PermissionSet, QuotaWindow,
-    RateWindow, RouteMatch, check, load, own, schema,
+    Bound, Compiled, Cost, Feature, Interval, LimitIndex, LimitKind, PathError, Per, PermissionSet,
+    QuotaWindow, RateWindow, RouteMatch, check, load, own, schema,
 };
 use insula_kernel::Span;
 use std::path::Path;
@@ -157,12 +157,17 @@ fn plans_keep_their_order_and_bound_every_limit() {
     assert_eq!(zero.bound(LimitIndex::MEMBERS), Bound::At(5), "five members where the plan is silent");
     assert_eq!(zero.bound(LimitIndex::API_KEYS), Bound::Unlimited);
     assert_eq!(all.bound(LimitIndex::MEMBERS), Bound::At(25));
-    assert_eq!(blueprint.limit(LimitIndex::API_KEYS).unwrap().name, "api_keys");
+    let built_in = [LimitIndex::MEMBERS, LimitIndex::API_KEYS, LimitIndex::PROJECTS, LimitIndex::TEAMS];
+    let built_in: Vec<_> = built_in.map(|limit| blueprint.limit(limit).unwrap().name.as_str()).into();
+    assert_eq!(built_in, ["members", "api_keys", "projects", "teams"]);
     let meter = blueprint.meter_index("requests").unwrap();
-    assert_eq!(blueprint.limit(day).unwrap().kind, LimitKind::Quota { meter, window: QuotaWindow::Day });
+    assert_eq!(
+        blueprint.limit(day).unwrap().kind,
+        LimitKind::Quota { meter, window: QuotaWindow::Day, per: Per::Organization }
+    );
     assert_eq!(
         blueprint.limit(rate).unwrap().kind,
-        LimitKind::Rate { window: RateWindow::Second, burst: None }
+        LimitKind::Rate { window: RateWindow::Second, burst: None, per: Per::Key, routes: Vec::new() }
     );
     assert_eq!(blueprint.product().headline_limit, Some(day), "the only quota");
     let prices: Vec<_> = all
@@ -216,15 +221,15 @@ fn a_route_says_what_a_request_needs_and_counts() {
         panic!("found")
     };
     assert_eq!(create.permission, blueprint.permissions().id("scraping:create"));
-    let counted: Vec<_> = create.meters.iter().map(|(meter, by)| (meter.get(), *by)).collect();
-    assert_eq!(counted, [(0, 1), (1, 1)], "one on every meter of requests");
+    let counted: Vec<_> = create.meters.iter().map(|(meter, by)| (meter.get(), by.clone())).collect();
+    assert_eq!(counted, [(0, Cost::Fixed(1)), (1, Cost::Fixed(1))], "one on every meter of requests");
     assert_eq!((create.max_body, create.response_timeout), (10_000_000, Span::from_secs(30)));
     assert_eq!(create.upstream_path("/api/jobs"), "/api/jobs");
 
     let RouteMatch::Found(read) = blueprint.match_route("HEAD", "/api/jobs/7").unwrap() else {
         panic!("found")
     };
-    assert_eq!(read.meters, [(blueprint.meter_index("calls").unwrap(), 3)]);
+    assert_eq!(read.meters, [(blueprint.meter_index("calls").unwrap(), Cost::Fixed(3))]);
     assert_eq!((read.max_body, read.response_timeout), (1_000, Span::from_secs(5)));
     assert_eq!(read.upstream_path("/api/jobs/7"), "/jobs/7");
     assert_eq!(blueprint.upstream(read.upstream).unwrap().targets.len(), 2);
@@ -315,11 +320,26 @@ fn the_schema_describes_the_language() {
     let hello: serde_json::Value =
         toml::from_str(include_str!("../../../blueprints/hello/blueprint.toml")).unwrap();
     conforms(&schema, &schema, &hello).unwrap();
+    let usage: serde_json::Value = toml::from_str(include_str!("usage.toml")).unwrap();
+    conforms(&schema, &schema, &usage).unwrap();
+    for (place, value) in [
+        ("/routes/1/meter/requests", "one".into()),
+        ("/routes/1/meter/tokens/reserve", "many".into()),
+        ("/routes/1/meter/kilobytes/bytes", "all".into()),
+        ("/plans/pro/overage/tokens_per_month/per", "lot".into()),
+        ("/plans/pro/overage/tokens_per_month/USD", 1.into()),
+        ("/meters/memory/aggregate", "average".into()),
+        ("/limits/addresses/default", "none".into()),
+    ] {
+        let mut wrong = usage.clone();
+        *wrong.pointer_mut(place).unwrap() = value;
+        conforms(&schema, &schema, &wrong).unwrap_err();
+    }
     let mut wrong = hello.clone();
     wrong["product"]["nam"] = "x".into();
     assert!(conforms(&schema, &schema, &wrong).unwrap_err().contains("nam is not declared"));
     let mut wrong = hello;
-    wrong["limits"]["requests_per_day"]["window"] = "month".into();
+    wrong["limits"]["requests_per_day"]["window"] = "year".into();
     conforms(&schema, &schema, &wrong).unwrap_err();
 
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");

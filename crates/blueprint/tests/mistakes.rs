@@ -1,7 +1,10 @@
 //! Mistakes in blueprints: each is found, at its place, under its code.
 
+mod support;
+
 use insula_blueprint::{Diagnostics, Severity, check, check_bytes};
 use insula_kernel::{Rng as _, SeededRng};
+use support::{Mistake, assert_each_is_found, found};
 
 /// A blueprint without mistakes, in which each test puts one.
 const GOOD: &str = r#"[product]
@@ -63,26 +66,12 @@ max_body = "1MB"
 timeout = "5s"
 "#;
 
-fn found(text: &str) -> Vec<(String, usize, usize)> {
-    let diagnostics = check("blueprint.toml", text).map_or_else(|found| found, |ok| ok.warnings().clone());
-    diagnostics.iter().map(|d| (d.code.to_owned(), d.line, d.column)).collect()
-}
-
-/// The place of `marked` in the text: that of the character after the mark `»`.
-fn place(text: &str) -> (String, usize, usize) {
-    let before = text.split('»').next().unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (text.replace('»', ""), line, column)
-}
-
 #[test]
 fn the_good_one_has_no_mistakes() {
     assert_eq!(found(GOOD), []);
 }
 
-/// What to replace, by what (`»` marks where the mistake is to be found), and the code.
-const MISTAKES: &[(&str, &str, &str)] = &[
+const MISTAKES: &[Mistake] = &[
     // Shape.
     ("name = \"Jobs\"", "name = »7", "wrong_type"),
     ("name = \"Jobs\"", "name = »\"\"", "invalid_name"),
@@ -125,26 +114,26 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("[roles.writer]", "[roles.»operator]", "reserved_name"),
     ("[roles.writer]", "[roles.»\"x y\"]", "invalid_name"),
     // Meters and limits.
-    ("event = \"request\"", "event = »\"job.finished\"", "unsupported"),
-    ("aggregate = \"count\"", "aggregate = »\"sum\"", "unsupported"),
+    ("event = \"request\"", "event = »\"Job finished\"", "event_type"),
+    ("aggregate = \"count\"", "aggregate = »\"sum\"", "meter_shape"),
     ("aggregate = \"count\"", "aggregate = »\"cuont\"", "unknown_value"),
-    ("aggregate = \"count\"", "aggregate = \"count\"\n»of = \"bytes\"", "unsupported"),
+    ("aggregate = \"count\"", "aggregate = \"count\"\nof = »\"bytes\"", "meter_shape"),
     ("event = \"request\"\naggregate", "aggregate", "missing_key"),
     ("meter = \"requests\"\nwindow", "meter = »\"reqests\"\nwindow", "unknown_meter"),
-    ("window = \"day\"", "window = »\"month\"", "unsupported"),
+    ("window = \"day\"", "window = »\"second\"", "limit_shape"),
     ("window = \"day\"", "window = »\"minute\"", "limit_shape"),
     ("window = \"day\"", "window = »\"fortnight\"", "unknown_value"),
     ("window = \"day\"", "window = \"day\"\nburst = »7", "limit_shape"),
-    ("window = \"day\"", "window = \"day\"\non_exceed = »\"bill\"", "unsupported"),
+    ("window = \"day\"", "window = \"day\"\non_exceed = »\"bill\"", "overage_missing"),
     ("[limits.per_day]\nmeter = \"requests\"", "[limits.»per_day]", "limit_shape"),
     ("window = \"second\"", "window = »\"day\"", "limit_shape"),
     ("window = \"second\"", "window = \"second\"\nmeter = »\"requests\"", "limit_shape"),
     ("window = \"second\"", "window = \"second\"\nper = »\"user\"", "unsupported"),
-    ("kind = \"rate\"", "kind = »\"hold\"", "unsupported"),
+    ("kind = \"rate\"", "kind = »\"holding\"", "unknown_value"),
     ("burst = 20", "burst = »0", "not_positive"),
     ("warn_at = [50, 100]", "warn_at = [50, »40]", "warn_at"),
     ("warn_at = [50, 100]", "warn_at = [50, »101]", "warn_at"),
-    ("[plans.free]", "[limits.»projects]\nkind = \"stock\"\n[plans.free]", "unsupported"),
+    ("[plans.free]", "[limits.»projects]\nkind = \"hold\"\n[plans.free]", "reserved_name"),
     (
         "[plans.free]",
         "[limits.»members]\nkind = \"rate\"\nwindow = \"second\"\n[plans.free]",
@@ -193,7 +182,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("upstream = \"jobs\"\npermission", "»upsteam = \"jobs\"\npermission", "unknown_key"),
     ("upstream = \"jobs\"\npermission", "»api = \"createOrganization\"\npermission", "unsupported"),
     ("permission = \"jobs:create\"", "»api = \"createOrganization\"", "unsupported"),
-    ("permission = \"jobs:create\"", "»hold = { limit = \"x\" }", "unsupported"),
+    ("permission = \"jobs:create\"", "hold = { limit = »\"x\" }", "unknown_limit"),
     ("meter = { requests = 2 }", "meter = { »reqs = 2 }", "unknown_meter"),
     ("meter = { requests = 2 }", "meter = { requests = »0 }", "not_positive"),
     ("strip_prefix = \"/api\"", "strip_prefix = »\"/ap\"", "strip_prefix"),
@@ -205,18 +194,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
 
 #[test]
 fn each_mistake_is_found_at_its_place_and_makes_no_other() {
-    let mut wrong = Vec::new();
-    for (old, new, code) in MISTAKES {
-        assert!(GOOD.contains(old), "{old} is not in the good blueprint");
-        let (text, line, column) = place(&GOOD.replacen(old, new, 1));
-        let found = found(&text);
-        let code = format!("blueprint.{code}");
-        let at_mark = !new.contains('»') || found.first().is_some_and(|(_, l, c)| (*l, *c) == (line, column));
-        if found.len() != 1 || found[0].0 != code || !at_mark {
-            wrong.push(format!("{old:?} → {new:?}: wanted {code} at {line}:{column}, found {found:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_each_is_found(GOOD, MISTAKES);
 }
 
 #[test]
@@ -321,8 +299,8 @@ fn no_damage_to_a_blueprint_makes_the_check_panic() {
         rng.fill(&mut bytes);
         u32::from_le_bytes(bytes) as usize % below
     };
-    for _ in 0..3_000 {
-        let mut text = GOOD.to_owned();
+    for good in [GOOD, include_str!("usage.toml")].into_iter().cycle().take(3_000) {
+        let mut text = good.to_owned();
         for _ in 0..=pick(3) {
             let start = pick(text.len());
             let end = (start + pick(12)).min(text.len());

@@ -3,6 +3,7 @@
 use crate::client::As;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -15,6 +16,9 @@ pub(crate) struct Development {
     pub(crate) url: Option<String>,
     pub(crate) operator: Option<Person>,
     pub(crate) demo: Option<Demo>,
+    /// What each upstream of the blueprint authenticates with, by its name.
+    #[serde(default)]
+    pub(crate) services: BTreeMap<String, String>,
 }
 
 /// Someone who can sign in.

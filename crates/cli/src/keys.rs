@@ -32,6 +32,12 @@ enum KeyCommand {
         /// What it may do; once for each permission.
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
+        /// The project it is for, by id or slug.
+        #[arg(long)]
+        project: Option<String>,
+        /// A limit of its own: `requests_per_day=1000`, or with a burst `requests_per_second=10:20`; once for each.
+        #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = limit)]
+        limits: Vec<(String, Json)>,
     },
     /// List the keys.
     List,
@@ -71,8 +77,15 @@ pub(crate) fn run(arguments: &KeyArguments, output: &Output) -> Outcome {
     let client = Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?;
     let base = format!("/v1/orgs/{}/api-keys", arguments.org);
     match &arguments.command {
-        KeyCommand::Create { name, environment, scopes } => {
-            let body = json!({ "name": name, "environment": environment.name(), "scopes": scopes });
+        KeyCommand::Create { name, environment, scopes, project, limits } => {
+            let limits: serde_json::Map<String, Json> = limits.iter().cloned().collect();
+            let body = json!({
+                "name": name,
+                "environment": environment.name(),
+                "scopes": scopes,
+                "project": project,
+                "limits": limits,
+            });
             show_secret(output, &client.post(&base, &body)?);
         }
         KeyCommand::Rotate { id, overlap_seconds } => {
@@ -90,6 +103,17 @@ pub(crate) fn run(arguments: &KeyArguments, output: &Output) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Reads `name=number` or `name=per_second:burst`.
+fn limit(text: &str) -> Result<(String, Json), String> {
+    let (name, value) = text.split_once('=').ok_or("a limit is written as name=number")?;
+    let number = |digits: &str| digits.parse::<i64>().map_err(|_| format!("`{digits}` is no whole number"));
+    let limit = match value.split_once(':') {
+        None => json!(number(value)?),
+        Some((rate, burst)) => json!({ "per_second": number(rate)?, "burst": number(burst)? }),
+    };
+    Ok((name.to_owned(), limit))
 }
 
 fn show_secret(output: &Output, reply: &Json) {

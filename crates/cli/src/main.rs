@@ -9,6 +9,7 @@ mod development;
 mod doctor;
 mod keys;
 mod output;
+mod projects;
 mod run;
 mod up;
 mod upstreams;
@@ -45,6 +46,8 @@ enum Command {
     /// Check a blueprint, show its schema, put it in force.
     #[command(subcommand)]
     Blueprint(blueprint::BlueprintCommand),
+    /// Make, list and archive projects of an organization.
+    Project(projects::ProjectArguments),
     /// Make, list, rotate and revoke API keys of an organization.
     Key(keys::KeyArguments),
     /// Show what an organization used.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Up(up) => up::up(&up, &output),
         Command::Serve { config } => run::serve(&config, &output),
         Command::Blueprint(command) => blueprint::run(&command, &output),
+        Command::Project(project) => projects::run(&project, &output),
         Command::Key(key) => keys::run(&key, &output),
         Command::Usage(usage) => usage::run(&usage, &output),
         Command::Doctor(doctor) => doctor::run(&doctor, &output),

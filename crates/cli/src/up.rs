@@ -56,35 +56,79 @@ pub(crate) fn up(arguments: &UpArguments, output: &Output) -> Outcome {
     let host = host(&arguments.listen);
     let runtime = run::runtime()?;
     runtime.block_on(async {
-        let folder = folder_of(&arguments.blueprint);
         let blueprint = source.compiled.clone();
         let (insula, _) = run::start(config, Some(source)).await?;
         let url = format!("http://{host}:{}", insula.local_addr().port());
-        known.url = Some(url.clone());
-        known.write(&arguments.data)?;
-        let mut services = Services::start(&blueprint, &folder, &url, output).await?;
-        let tried = arguments.demo.then(|| {
-            let (url, blueprint, mut known) = (url.clone(), blueprint.clone(), known.clone());
-            tokio::task::spawn_blocking(move || demo(&url, &blueprint, &mut known).map(|()| known))
-        });
-        if let Some(tried) = tried {
-            known = tried.await.map_err(|error| Failed::new(error.to_string()))??;
-            known.write(&arguments.data)?;
-        }
-        announce(&known, &url, &blueprint, begun, output);
-        loop {
-            tokio::select! {
-                stopped = run::told_to_stop() => break stopped?,
-                ended = services.first_to_end() => {
-                    output.progress(&format!("insula: {ended}; its routes answer 502 until it runs again."));
-                    services.forget_ended();
-                }
-            }
-        }
+        let mut services = Services::default();
+        let outcome = tokio::select! {
+            // Heard from here on, so that a service which is just being started is stopped too.
+            stopped = run::told_to_stop() => stopped,
+            failed = serve(arguments, &url, &blueprint, known, &mut services, begun, output) => failed,
+        };
         insula.shutdown().await;
         services.stop().await;
-        Ok(())
+        outcome
     })
+}
+
+/// Runs the blueprint's services beside the installation, for as long as it isn't dropped or fails.
+async fn serve(
+    arguments: &UpArguments,
+    url: &str,
+    blueprint: &Compiled,
+    mut known: Development,
+    services: &mut Services,
+    begun: Instant,
+    output: &Output,
+) -> Outcome {
+    known.url = Some(url.to_owned());
+    if arguments.demo {
+        // Kept before it is used: a sign-up whose password was lost couldn't be done again.
+        known.demo.get_or_insert_with(Demo::fresh);
+    }
+    known.write(&arguments.data)?;
+    let prepared = {
+        let (url, blueprint, mut known, with_demo) =
+            (url.to_owned(), blueprint.clone(), known.clone(), arguments.demo);
+        tokio::task::spawn_blocking(move || -> Result<Development, Failed> {
+            issue_tokens(&url, &blueprint, &mut known)?;
+            if with_demo {
+                demo(&url, &blueprint, &mut known)?;
+            }
+            Ok(known)
+        })
+    };
+    let known = prepared.await.map_err(|error| Failed::new(error.to_string()))??;
+    known.write(&arguments.data)?;
+    let folder = folder_of(&arguments.blueprint);
+    services.start(blueprint, &folder, url, &known.services, output).await?;
+    announce(&known, url, blueprint, begun, output);
+    loop {
+        let ended = services.first_to_end().await;
+        output.progress(&format!("insula: {ended}; its routes answer 502 until it runs again."));
+        services.forget_ended();
+    }
+}
+
+/// Issues what each upstream authenticates with, unless an earlier start did and it is good still.
+fn issue_tokens(url: &str, blueprint: &Compiled, known: &mut Development) -> Result<(), Failed> {
+    let is_good = |token: &String| match Client::anonymous(url).with_token(token).get("/v1/me") {
+        Ok(_) => true,
+        // An upstream is nobody who could look at themselves; but it was recognised.
+        Err(failed) => failed.detail.is_some_and(|problem| problem["status"] != json!(401)),
+    };
+    let names = || blueprint.upstreams().iter().map(|upstream| upstream.name.clone());
+    known.services.retain(|upstream, token| names().any(|name| name == *upstream) && is_good(token));
+    let missing: Vec<String> = names().filter(|name| !known.services.contains_key(name)).collect();
+    let Some(operator) = known.operator.as_ref().filter(|_| !missing.is_empty()) else { return Ok(()) };
+    let mut client = Client::anonymous(url);
+    client.sign_in(&operator.email, &operator.password, None)?;
+    for upstream in missing {
+        let made = client.post("/v1/operator/services", &json!({ "upstream": upstream }))?;
+        let token = made["token"].as_str().unwrap_or_default().to_owned();
+        known.services.insert(upstream, token);
+    }
+    Ok(())
 }
 
 /// The directory that a blueprint's services are started in.
@@ -130,6 +174,17 @@ fn config(arguments: &UpArguments, known: &mut Development) -> Result<Config, Fa
     })
 }
 
+impl Demo {
+    fn fresh() -> Self {
+        Self {
+            org: DEMO.to_owned(),
+            email: DEMO_OWNER.to_owned(),
+            password: random_text(15, false),
+            api_key: None,
+        }
+    }
+}
+
 /// Random bytes as text, in hexadecimal or base 32.
 fn random_text(bytes: usize, hexadecimal: bool) -> String {
     let mut random = vec![0u8; bytes];
@@ -143,12 +198,7 @@ fn random_text(bytes: usize, hexadecimal: bool) -> String {
 /// Makes the demo organization and its key, or finds them as an earlier start left them.
 fn demo(url: &str, blueprint: &Compiled, known: &mut Development) -> Result<(), Failed> {
     let mut client = Client::anonymous(url);
-    let demo = known.demo.get_or_insert_with(|| Demo {
-        org: DEMO.to_owned(),
-        email: DEMO_OWNER.to_owned(),
-        password: random_text(15, false),
-        api_key: None,
-    });
+    let demo = known.demo.get_or_insert_with(Demo::fresh);
     let body = json!({
         "organization": { "name": "Demo", "slug": demo.org },
         "owner": { "email": demo.email, "password": demo.password, "display_name": "Demo Owner" },
@@ -216,7 +266,7 @@ fn announce(known: &Development, url: &str, blueprint: &Compiled, begun: Instant
         "demo": demo.map_or(Json::Null, |demo| json!({
             "org": demo.org, "email": demo.email, "password": demo.password, "api_key": demo.api_key, "curl": line,
         })),
-        "services": {},
+        "services": known.services,
     });
     output.result(&text, &document);
 }

@@ -2,7 +2,7 @@
 
 use crate::output::Output;
 use insula_blueprint::{Compiled, Upstream};
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -13,20 +13,23 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Services that run beside the installation; stopped when this is dropped.
+/// Services that run beside the installation.
+#[derive(Default)]
 pub(crate) struct Services {
     running: Vec<(String, Child)>,
 }
 
 impl Services {
-    /// Starts every service that the blueprint says how to start, and waits until each listens.
+    /// Starts every service that the blueprint says how to start, and waits until each listens. It may be given up
+    /// half-way: what was started by then is known, and can be stopped. `tokens` are what they authenticate with.
     pub(crate) async fn start(
+        &mut self,
         blueprint: &Compiled,
         folder: &Path,
         url: &str,
+        tokens: &BTreeMap<String, String>,
         output: &Output,
-    ) -> Result<Self, String> {
-        let mut services = Self { running: Vec::new() };
+    ) -> Result<(), String> {
         for upstream in blueprint.upstreams().iter().filter(|upstream| !upstream.run.is_empty()) {
             let Some(target) = upstream.targets.first().map(ToString::to_string) else { continue };
             if listens(&target).await {
@@ -37,11 +40,12 @@ impl Services {
                 continue;
             }
             output.progress(&format!("{}: starting `{}` …", upstream.name, upstream.run.join(" ")));
-            let child = spawn(upstream, folder, url, &target)?;
-            services.running.push((upstream.name.clone(), child));
-            services.wait_for(&upstream.name, &target).await?;
+            let token = tokens.get(&upstream.name).map(String::as_str).unwrap_or_default();
+            let child = spawn(upstream, folder, url, token, &target)?;
+            self.running.push((upstream.name.clone(), child));
+            self.wait_for(&upstream.name, &target).await?;
         }
-        Ok(services)
+        Ok(())
     }
 
     async fn wait_for(&mut self, name: &str, target: &str) -> Result<(), String> {
@@ -105,13 +109,14 @@ async fn stop_group(child: &Child) {
     }
 }
 
-fn spawn(upstream: &Upstream, folder: &Path, url: &str, target: &str) -> Result<Child, String> {
+fn spawn(upstream: &Upstream, folder: &Path, url: &str, token: &str, target: &str) -> Result<Child, String> {
     let (program, arguments) = upstream.run.split_first().ok_or("there is nothing to run")?;
     let mut command = Command::new(program);
     command
         .args(arguments)
         .current_dir(folder)
         .env("INSULA_URL", url)
+        .env("INSULA_TOKEN", token)
         .env("INSULA_LISTEN", target)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

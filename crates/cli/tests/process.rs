@@ -41,7 +41,7 @@ meter = "requests"
 window = "day"
 [plans.free]
 price = {{ USD = {{ month = "0" }} }}
-limits = {{ requests_per_day = 100000 }}
+limits = {{ requests_per_day = 1_000_000_000 }}
 [upstreams.things]
 targets = ["http://{}"]
 [[routes]]
@@ -138,6 +138,27 @@ impl Drop for Up {
     }
 }
 
+/// A request of the API, and the JSON of its reply.
+fn ask(address: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> Json {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let authorization =
+        if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{authorization}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 20"), "{reply}");
+    serde_json::from_str(body).unwrap_or(Json::Null)
+}
+
+fn post(address: SocketAddr, path: &str, token: &str, body: &Json) -> Json {
+    ask(address, "POST", path, token, &body.to_string())
+}
+
 /// Calls until the connection breaks; how many replies came whole.
 fn call_until_it_breaks(address: SocketAddr, key: &str) -> i64 {
     let Ok(mut stream) = TcpStream::connect(address) else { return 0 };
@@ -220,6 +241,86 @@ fn it_goes_on_where_it_was_and_ends_when_told_to() {
     assert_eq!(serde_json::from_slice::<Json>(&applied.stdout).unwrap()["changed"], json!(false));
     let doctor = insula(&["doctor", "--url", again.said("/url")], folder.path());
     assert!(doctor.status.success(), "{}", text(&doctor.stderr));
+}
+
+#[test]
+fn projects_and_keys_of_projects_are_made_from_the_command_line() {
+    let folder = folder();
+    let _up = Up::start(folder.path());
+    let run = |arguments: &[&str]| {
+        let (noun, rest) = arguments.split_first().unwrap();
+        let output = insula(&[&[noun, "--data", "data", "--json"], rest].concat(), folder.path());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice::<Json>(&output.stdout).unwrap()
+    };
+    let made = run(&["project", "create", "Spring Market"]);
+    let limits = ["--limit", "requests_per_day=7"];
+    let key = ["key", "create", "--name", "K", "--scope", "things:read", "--project", "spring-market"];
+    let key = run(&[&key[..], &limits].concat());
+    assert_eq!(key["api_key"]["project"], made["id"]);
+    assert_eq!(key["api_key"]["limits"], json!({ "requests_per_day": 7 }));
+    let refused = insula(&["project", "--data", "data", "archive", "spring-market"], folder.path());
+    assert!(text(&refused.stderr).contains("project.has_keys"), "{}", text(&refused.stderr));
+    run(&["project", "archive", "spring-market", "--revoke-keys"]);
+    let listed = run(&["project", "list", "--q", "Spring M"]);
+    assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["status"]), (&made["id"], &json!("archived")));
+}
+
+#[test]
+fn every_upstream_gets_a_credential_that_stays_the_same() {
+    let folder = folder();
+    let mut up = Up::start(folder.path());
+    let token = up.said("/services/things").to_owned();
+    assert!(token.contains("_svc_"), "{token}");
+    up.signal("-TERM");
+    assert!(up.process.wait().unwrap().success());
+    let again = Up::start(folder.path());
+    assert_eq!(again.said("/services/things"), token);
+    // One that was revoked is replaced at the next start.
+    let listed = |up: &Up| {
+        let login = json!({ "email": up.said("/operator/email"), "password": up.said("/operator/password"), "client": "native" });
+        let token = post(up.address(), "/v1/login", "", &login)["access_token"].as_str().unwrap().to_owned();
+        (ask(up.address(), "GET", "/v1/operator/services", &token, ""), token)
+    };
+    let (services, operator) = listed(&again);
+    let id = services["items"][0]["id"].as_str().unwrap();
+    ask(again.address(), "DELETE", &format!("/v1/operator/services/{id}"), &operator, "");
+    again.signal("-TERM");
+    drop(again);
+    let third = Up::start(folder.path());
+    assert_ne!(third.said("/services/things"), token);
+}
+
+#[test]
+fn a_service_is_stopped_though_it_is_only_starting() {
+    let folder = folder();
+    let told = folder.path().join("blueprint/told");
+    assert!(Command::new("mkfifo").arg(&told).status().unwrap().success());
+    let file = folder.path().join("blueprint/blueprint.toml");
+    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // It and what it starts hold the pipe open for as long as they run, and it never listens.
+    let service = format!(
+        "[upstreams.slow]\ntargets = [\"http://{nowhere}\"]\nrun = [\"sh\", \"-c\", \"exec 3> told; echo $INSULA_URL $INSULA_TOKEN >&3; sleep 1000 & wait\"]\n[[routes]]"
+    );
+    let blueprint = fs::read_to_string(&file).unwrap().replacen("[[routes]]", &service, 1);
+    fs::write(&file, blueprint).unwrap();
+    let mut process = Command::new(INSULA)
+        .args(["up", "blueprint", "--data", "data", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut pipe = BufReader::new(fs::File::open(&told).unwrap());
+    let mut line = String::new();
+    pipe.read_line(&mut line).unwrap();
+    let (url, token) = line.trim().split_once(' ').unwrap();
+    assert!(url.starts_with("http://") && token.contains("_svc_"), "{line}");
+    Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
+    assert!(process.wait().unwrap().success());
+    let mut rest = String::new();
+    pipe.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "the pipe ends, since nobody holds it any more");
 }
 
 #[test]

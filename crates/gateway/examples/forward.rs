@@ -9,8 +9,9 @@ use insula_blueprint::check;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Settings};
 use insula_identity::{Environment, KeyToken, LiveKey, Scopes, SigningKey, TokenSigner, TokenVerifier};
 use insula_kernel::{Env, Epoch, Keyring, OrgId, Secret, Span};
-use insula_limits::Entitlement;
+use insula_limits::{Bound, Entitlement};
 use insula_metering::log::{Log, Options};
+use insula_rating::Anchor;
 use insula_tenancy::{LiveOrganization, Status};
 use std::{env, io::Read as _, sync::Arc, thread, time::Duration};
 
@@ -62,21 +63,32 @@ permission = "things:read"
         environment: Environment::Production,
         scopes: Arc::new(Scopes::compile(["things:read"], &blueprint)),
         networks: Box::default(),
+        project: None,
+        team: None,
         rate: None,
+        limits: Box::default(),
         expires_at: None,
     };
     println!("{}", token.reveal(&blueprint.product().key_prefix).expose());
     let signing = SigningKey::generate(&env);
-    let bounds = blueprint.limits().iter().map(|_| Some(ENOUGH)).collect();
+    let bounds = blueprint.limits().iter().map(|_| Bound { most: Some(ENOUGH), is_hard: true }).collect();
+    let entitlement = Entitlement {
+        plan: "one".into(),
+        plan_version: 1,
+        priority: 1,
+        bounds,
+        features: Arc::default(),
+        anchor: Anchor::utc(env.now()),
+    };
     let gate = Gate::new(GateParts {
         env: env.clone(),
-        blueprint,
+        blueprint: (blueprint, 1),
         organizations: Arc::new(insula_tenancy::Live::load(vec![organization])),
         identities: Arc::new(insula_identity::Live::load([key], [], [])),
         keyring,
         verifier: TokenVerifier::new("http://measured".into(), [(signing.id(), signing.public())]),
         signer: TokenSigner::new("http://measured".into(), signing),
-        entitlements: vec![(org, Entitlement { plan: "one".into(), plan_version: 1, bounds })],
+        entitlements: vec![(org, entitlement)],
     });
     let folder = tempfile::tempdir().expect("a folder");
     let (log, mut tail) = Log::open(folder.path(), Options::default(), env).expect("the log opens");

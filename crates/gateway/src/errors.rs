@@ -47,6 +47,19 @@ pub(crate) fn tenant_mismatch() -> Error {
     Error::new(ErrorKind::Forbidden, "tenant.mismatch", detail)
 }
 
+pub(crate) fn not_durable(cause: &std::io::Error) -> Error {
+    let detail = "What the request needs can't be noted at the moment; nothing was charged.";
+    Error::new(ErrorKind::Unavailable, "usage.unavailable", detail)
+        .retry_after(Span::from_secs(2))
+        .caused_by(cause.to_string())
+}
+
+/// The same for projects of others, archived ones and those that don't exist.
+pub(crate) fn project_mismatch() -> Error {
+    let detail = "`X-Project-Id` names no project that the credential can act in.";
+    Error::new(ErrorKind::Forbidden, "project.mismatch", detail)
+}
+
 pub(crate) fn tenant_missing() -> Error {
     let detail = "The access token is for no organization; switch to one and use the token you get for it.";
     Error::new(ErrorKind::Forbidden, "tenant.missing", detail)
@@ -72,9 +85,39 @@ pub(crate) fn rate_limited(limit: &str, wait: Span) -> Error {
     Error::new(ErrorKind::TooManyRequests, "rate.limited", detail).retry_after(wait)
 }
 
-pub(crate) fn quota_exhausted(limit: &str, bound: i64, wait: Span) -> Error {
+pub(crate) fn quota_exhausted(limit: &str, bound: &str, wait: Span) -> Error {
     let detail = format!("The {bound} of the limit `{limit}` are used up until its window begins anew.");
     Error::new(ErrorKind::TooManyRequests, "quota.exhausted", detail).retry_after(wait)
+}
+
+pub(crate) fn hold_full(limit: &str, bound: i64, wait: Span) -> Error {
+    let detail = format!("All {bound} of the limit `{limit}` are in use; one has to end first.");
+    Error::new(ErrorKind::TooManyRequests, "hold.exhausted", detail).retry_after(wait)
+}
+
+pub(crate) fn stock_full(limit: &str, bound: i64) -> Error {
+    let detail =
+        format!("The plan allows {bound} of the limit `{limit}` and all are in use; remove one, or upgrade.");
+    Error::new(ErrorKind::PaymentRequired, "plan.limit_reached", detail)
+}
+
+pub(crate) fn feature_missing(feature: &str) -> Error {
+    let detail = format!("This needs a plan with the feature `{feature}`.");
+    Error::new(ErrorKind::PaymentRequired, "plan.feature_missing", detail)
+}
+
+pub(crate) fn no_lease(limit: &str) -> Error {
+    let detail = format!("There is no limit `{limit}` of which something could be held.");
+    Error::invalid_field("/limit", "unknown", detail)
+}
+
+pub(crate) fn lease_ttl(is_stock: bool) -> Error {
+    let detail = if is_stock {
+        "What exists lasts until it is ended: leave `ttl_seconds` out."
+    } else {
+        "Say with `ttl_seconds` how long it lasts unless it is renewed."
+    };
+    Error::invalid_field("/ttl_seconds", "out_of_range", detail)
 }
 
 pub(crate) fn limits_unavailable() -> Error {

@@ -6,38 +6,47 @@
 mod admission;
 mod admit;
 mod authenticate;
+mod books;
 mod entrance;
+mod holding;
 mod identity;
 mod lane;
 mod marks;
+mod plan;
+mod project;
+mod quotas;
 mod rates;
+mod refusals;
 mod snapshot;
 
 pub use admission::{Admission, Ending};
 pub use admit::Asked;
+pub use holding::{Lease, LeaseRequest};
 pub use lane::Lane;
 pub use marks::{Marks, Refusal};
+pub use refusals::RefusedRequest;
 pub use snapshot::Snapshot;
 
 pub(crate) use authenticate::{Identified, X_API_KEY};
 pub(crate) use marks::X_ORG_ID;
 
 use arc_swap::ArcSwap;
-use insula_blueprint::{Compiled, LimitIndex};
+use books::Books;
+use insula_blueprint::{Compiled, LimitIndex, Per, QuotaWindow};
 use insula_identity::{TokenSigner, TokenVerifier};
-use insula_kernel::{Env, Instant, Keyring, OrgId};
-use insula_limits::{Entitlement, Usage, Window};
+use insula_kernel::{Env, Instant, Keyring, LiveMap, OrgId, RequestId};
+use insula_limits::{Entitlement, Holds, Subject, Subjects, Usage};
 use insula_metering::log::Writer;
 use parking_lot::Mutex;
-use rates::Rates;
+use refusals::Refusals;
 use std::sync::Arc;
 
 /// What a gate is made of.
 pub struct GateParts {
     /// Time and randomness.
     pub env: Env,
-    /// The blueprint in force.
-    pub blueprint: Compiled,
+    /// The blueprint in force, and the number of its version.
+    pub blueprint: (Compiled, u32),
     /// The organizations; shared with those who change them.
     pub organizations: Arc<insula_tenancy::Live>,
     /// Keys, members, operators and ended sessions; shared with those who change them.
@@ -61,7 +70,9 @@ pub struct Gate {
     pepper: Keyring,
     verifier: TokenVerifier,
     signer: TokenSigner,
-    rates: Rates,
+    books: Books,
+    holds: LiveMap<OrgId, Arc<Holds>>,
+    refusals: Refusals,
     /// Held by whoever changes the snapshot or what is in it; never by a request.
     changes: Mutex<()>,
 }
@@ -70,7 +81,9 @@ impl Gate {
     /// A gate of these parts.
     #[must_use]
     pub fn new(parts: GateParts) -> Self {
-        let snapshot = Snapshot::new(Arc::new(parts.blueprint));
+        let books = Books::default();
+        let (blueprint, number) = parts.blueprint;
+        let snapshot = Snapshot::new(Arc::new(blueprint), number, &books);
         for (org, entitlement) in parts.entitlements {
             let tenant = snapshot.tenant(org, Some(Arc::new(entitlement)), None);
             snapshot.tenants.insert(&org, &tenant);
@@ -83,7 +96,9 @@ impl Gate {
             pepper: parts.keyring.derive("api-keys"),
             verifier: parts.verifier,
             signer: parts.signer,
-            rates: Rates::default(),
+            books,
+            holds: LiveMap::default(),
+            refusals: Refusals::default(),
             changes: Mutex::new(()),
         }
     }
@@ -130,11 +145,12 @@ impl Gate {
     pub fn replace_blueprint(
         &self,
         blueprint: Compiled,
+        number: u32,
         entitlements: impl FnOnce(&Compiled) -> Vec<(OrgId, Entitlement)>,
     ) {
         let _alone = self.changes.lock();
         let before = self.snapshot();
-        let after = Snapshot::new(Arc::new(blueprint));
+        let after = Snapshot::new(Arc::new(blueprint), number, &self.books);
         for (org, entitlement) in entitlements(&after.compiled) {
             let known = before.tenants.get(&org);
             let known = known.as_deref().map(|tenant| (&*before, tenant));
@@ -147,29 +163,105 @@ impl Gate {
         self.identities.recompile(&compiled);
     }
 
-    /// Adds what the ledger knows was used of a meter in the window that holds `start`. To be called once per
-    /// window, before traffic is let in.
-    pub fn restore(&self, org: OrgId, meter: &str, window: Window, start: Instant, used: i64) {
-        let _alone = self.changes.lock();
+    /// Adds what was used of a meter, and can't be refused any more, to every counter of it whose window holds `at`: what
+    /// an upstream reported, or for [`Window`]s of one length what the ledger knows at the start.
+    ///
+    /// [`Window`]: insula_limits::Window
+    pub fn add_usage(
+        &self,
+        subjects: &Subjects,
+        meter: &str,
+        only: Option<QuotaWindow>,
+        at: Instant,
+        used: i64,
+    ) {
         let snapshot = self.snapshot();
-        let tenant = snapshot.tenants.get(&org).unwrap_or_else(|| {
-            let tenant = snapshot.tenant(org, None, None);
-            snapshot.tenants.insert(&org, &tenant);
-            tenant
-        });
-        for (slot, counter) in snapshot.slots.iter().zip(&tenant.counters) {
-            if *slot.meter == *meter && slot.window == window {
-                counter.restore(start, used);
+        let tenant = self.place_of(&snapshot, subjects.org);
+        for (place, slot) in snapshot.slots.iter().enumerate() {
+            if *slot.meter != *meter || only.is_some_and(|only| only != slot.window) {
+                continue;
+            }
+            let window = tenant.window(slot.window);
+            let subject = rates::subject_of(slot.per, subjects);
+            if slot.per == Per::Organization {
+                if let Some(Some(counter)) = tenant.counters.get(place) {
+                    counter.add(at, window, used);
+                }
+            } else if let Some(subject) = subject {
+                self.books.quota_of(subject, slot.book).add(at, window, used);
+            }
+            // A key may have a bound of its own on any quota.
+            if let Some(key @ Subject::Key(_)) = subjects.credential.filter(|_| slot.per != Per::Key) {
+                self.books.quota_of(key, slot.book).add(at, window, used);
             }
         }
     }
 
+    /// Adds what the ledger knows an organization as a whole used of a meter in the window that holds `start`. To be
+    /// called once per window, before traffic is let in.
+    pub fn restore(&self, org: OrgId, meter: &str, window: QuotaWindow, start: Instant, used: i64) {
+        let snapshot = self.snapshot();
+        let tenant = self.place_of(&snapshot, org);
+        for (slot, counter) in snapshot.slots.iter().zip(&tenant.counters) {
+            if let Some(counter) = counter.as_ref().filter(|_| *slot.meter == *meter && slot.window == window)
+            {
+                counter.add(start, tenant.window(window), used);
+            }
+        }
+    }
+
+    /// Adds what the ledger knows one of an organization's keys, projects or teams used of a meter in the window that
+    /// holds `start`. To be called once per window, before traffic is let in.
+    pub fn restore_of(
+        &self,
+        org: OrgId,
+        subject: Subject,
+        meter: &str,
+        window: QuotaWindow,
+        start: Instant,
+        used: i64,
+    ) {
+        let snapshot = self.snapshot();
+        let tenant = self.place_of(&snapshot, org);
+        if let Some(slot) = snapshot.slots.iter().find(|slot| *slot.meter == *meter && slot.window == window)
+        {
+            self.books.quota_of(subject, slot.book).add(start, tenant.window(window), used);
+        }
+    }
+
+    fn place_of(&self, snapshot: &Snapshot, org: OrgId) -> Arc<snapshot::Tenant> {
+        if let Some(tenant) = snapshot.tenants.get(&org) {
+            return tenant;
+        }
+        let _alone = self.changes.lock();
+        snapshot.tenants.get(&org).unwrap_or_else(|| {
+            let tenant = snapshot.tenant(org, None, None);
+            snapshot.tenants.insert(&org, &tenant);
+            tenant
+        })
+    }
+
     /// What an organization has used of a quota in the window of `now`, requests under way included; `None` for
-    /// limits that are no quotas and organizations that aren't known. The limit is one of the blueprint in force.
+    /// limits that are no quotas of an organization, and organizations that aren't known. The limit is one of the
+    /// blueprint in force.
     #[must_use]
     pub fn usage(&self, org: OrgId, limit: LimitIndex, now: Instant) -> Option<Usage> {
         let snapshot = self.snapshot();
-        let slot = snapshot.slot_of(limit)?;
-        Some(snapshot.tenants.get(&org)?.counters.get(slot)?.snapshot(now))
+        let place = snapshot.slot_of(limit)?;
+        let tenant = snapshot.tenants.get(&org)?;
+        let window = tenant.window(snapshot.slots.get(place)?.window);
+        Some(tenant.counters.get(place)?.as_ref()?.snapshot(now, window))
+    }
+
+    /// A request of the organization that was refused lately.
+    #[must_use]
+    pub fn refused(&self, org: OrgId, id: RequestId) -> Option<RefusedRequest> {
+        self.refusals.find(org, id)
+    }
+
+    /// The requests of the organization that were refused lately, the latest first.
+    #[must_use]
+    pub fn latest_refusals(&self, org: OrgId) -> Vec<RefusedRequest> {
+        self.refusals.latest(org)
     }
 }

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+pub(crate) const X_PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -33,7 +34,7 @@ const OF_CONNECTION: [HeaderName; 10] = [
 ];
 
 /// Fields that only Insula may set. `_` counts as `-`: many servers make one of the other.
-const OURS: [&str; 4] = ["x-org-id", "x-user-id", "x-request-id", "x-real-ip"];
+const OURS: [&str; 5] = ["x-org-id", "x-user-id", "x-project-id", "x-request-id", "x-real-ip"];
 const OUR_PREFIXES: [&str; 3] = ["insula-", "x-insula-", "x-forwarded-"];
 
 type Names = SmallVec<[HeaderName; 8]>;

@@ -17,7 +17,10 @@ mod headers;
 mod host;
 mod server;
 
-pub use gate::{Admission, Asked, Ending, Gate, GateParts, Lane, Marks, Refusal, Snapshot};
+pub use gate::{
+    Admission, Asked, Ending, Gate, GateParts, Lane, Lease, LeaseRequest, Marks, Refusal, RefusedRequest,
+    Snapshot,
+};
 pub use host::HostRules;
 pub use server::{Bound, Control, GatewayParts, Running, Settings};
 

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Setup, World, blueprint, entitlement, within};
+use insula_blueprint::QuotaWindow;
 use insula_kernel::Clock as _;
-use insula_limits::Window;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_is_exact_under_two_hundred_callers() {
@@ -40,7 +40,7 @@ async fn a_quota_is_exact_under_two_hundred_callers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_ledger_knows_counts() {
     let world = World::new().await;
-    world.gate.restore(world.acme, "requests", Window::Day, world.clock.now(), 98);
+    world.gate.restore(world.acme, "requests", QuotaWindow::Day, world.clock.now(), 98);
     let key = world.key();
     assert_eq!(world.get("/seen/a", &key).await.field("x-quota-remaining"), Some("1"));
     assert_eq!(world.get("/seen/a", &key).await.field("x-quota-remaining"), Some("0"));
@@ -59,7 +59,7 @@ async fn another_blueprint_takes_over_with_counts_and_scopes() {
 
     let before = world.gate.snapshot();
     let next = blueprint(world.upstream.address, true);
-    world.gate.replace_blueprint(next, |blueprint| {
+    world.gate.replace_blueprint(next, 2, |blueprint| {
         vec![(world.acme, entitlement(blueprint, &[("per_day", 4), ("a_limit", 100)]))]
     });
     let after = world.gate.snapshot();

@@ -1,4 +1,4 @@
-//! Who may enter: users, sessions, access tokens, memberships and API keys.
+//! Who may enter: users, sessions, access tokens, memberships, API keys, and the upstreams themselves.
 //!
 //! What must always hold: no secret is stored or logged, only keyed or slow hashes of it; a revoked key, an ended
 //! session and a removed role are refused at the next request; a wrong password is answered alike, and after the same
@@ -7,19 +7,22 @@
 
 pub mod api_key;
 pub mod http;
+mod key_limits;
 mod key_token;
 mod live;
 pub mod member;
 mod network;
 mod password;
+pub mod service;
 pub mod session;
 mod signing;
 mod store;
 mod token;
 pub mod user;
 
-pub use key_token::{Environment, KeyToken, KeyTokenError};
-pub use live::{Live, LiveKey, RateOverride, Scopes};
+pub use key_limits::{KeyLimit, KeyLimits, KeyRate};
+pub use key_token::{Environment, KeyToken, KeyTokenError, ServiceToken};
+pub use live::{Live, LiveKey, LiveService, RateOverride, Scopes};
 pub use network::Network;
 pub use password::{Password, PasswordHasher};
 pub use signing::signing_keys;

@@ -2,7 +2,7 @@
 
 use crate::{Environment, Network};
 use insula_blueprint::{Compiled, Digest, PermissionSet};
-use insula_kernel::{Instant, KeyId, LiveMap, OrgId, SessionId, UserId};
+use insula_kernel::{Instant, KeyId, LiveMap, OrgId, ProjectId, ServiceId, SessionId, TeamId, UserId};
 use std::sync::Arc;
 
 /// What a key may do: the names as they are stored, and what they mean under the blueprint in force.
@@ -67,16 +67,34 @@ pub struct LiveKey {
     pub org: OrgId,
     /// The keyed hash of its secret.
     pub secret_hash: [u8; 32],
+    /// The project it is for.
+    pub project: Option<ProjectId>,
+    /// The team that its project belongs to.
+    pub team: Option<TeamId>,
     /// What it is for.
     pub environment: Environment,
     /// What it may do.
     pub scopes: Arc<Scopes>,
     /// Where it may be used from; anywhere if empty.
     pub networks: Box<[Network]>,
-    /// Its own rate.
+    /// Its own rate per second: the strictest of those among its limits.
     pub rate: Option<RateOverride>,
+    /// Every limit of its own by name, in alphabetical order: so many in the limit's window, or at once. Rates are among
+    /// them. A name that the blueprint in force doesn't have means nothing.
+    pub limits: Box<[(Box<str>, i64)]>,
     /// From when on it is refused.
     pub expires_at: Option<Instant>,
+}
+
+/// The credential of an upstream, as far as requests need it.
+#[derive(Clone, Debug)]
+pub struct LiveService {
+    /// Which.
+    pub id: ServiceId,
+    /// The upstream of the blueprint that it is for.
+    pub upstream: Arc<str>,
+    /// The keyed hash of its secret.
+    pub secret_hash: [u8; 32],
 }
 
 /// Keys, members and ended sessions, in memory: changed as changes commit, read by every request.
@@ -86,6 +104,7 @@ pub struct Live {
     members: LiveMap<(OrgId, UserId), Arc<str>>,
     ended: LiveMap<SessionId, ()>,
     operators: LiveMap<UserId, ()>,
+    services: LiveMap<ServiceId, Arc<LiveService>>,
 }
 
 impl Live {
@@ -101,6 +120,7 @@ impl Live {
             members: LiveMap::load(members),
             ended: LiveMap::load(ended.into_iter().map(|session| (session, ()))),
             operators: LiveMap::default(),
+            services: LiveMap::default(),
         }
     }
 
@@ -113,6 +133,11 @@ impl Live {
     /// Takes in a key that was committed, new or changed.
     pub fn put_key(&self, key: LiveKey) {
         self.keys.insert(&key.id.clone(), &Arc::new(key));
+    }
+
+    /// Changes what requests know of a key, if it is there.
+    pub fn change_key(&self, id: KeyId, change: impl Fn(&mut LiveKey)) {
+        self.keys.update(&id, |key| change(Arc::make_mut(key)));
     }
 
     /// Forgets a key that was revoked.
@@ -156,6 +181,22 @@ impl Live {
     /// Notes that a user is no longer of the operator's staff.
     pub fn remove_operator(&self, user: UserId) {
         self.operators.remove(&user);
+    }
+
+    /// The credential of an upstream, unless it was revoked.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<Arc<LiveService>> {
+        self.services.get(&id)
+    }
+
+    /// Takes in the credential of an upstream; at the start of the process, all of them.
+    pub fn put_service(&self, service: LiveService) {
+        self.services.insert(&service.id.clone(), &Arc::new(service));
+    }
+
+    /// Forgets the credential of an upstream that was revoked.
+    pub fn remove_service(&self, id: ServiceId) {
+        self.services.remove(&id);
     }
 
     /// Forgets a membership that was ended.

@@ -1,4 +1,4 @@
-//! The tables of users, sessions, signing keys, memberships and API keys.
+//! The tables of users, sessions, signing keys, memberships, API keys and credentials of upstreams.
 
 use insula_storage::statements;
 
@@ -9,25 +9,31 @@ statements! {
          FROM membership m JOIN user_account u ON u.id = m.user_id
          WHERE m.tenant_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
     Directory COUNT_MEMBERS(tenant: Id) = "SELECT count(*) FROM membership WHERE tenant_id = $1";
-    Directory LIST_KEYS(tenant: Id, after: Id, limit: Int) =
-        "SELECT id, name, environment, scopes, allowed_networks, rate_per_second, rate_burst, created_by, created_at,
-                expires_at, revoked_at, replaces, replaced_by
-         FROM api_key WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    Directory LIST_KEYS(tenant: Id, after: Id, project: Id, limit: Int) =
+        "SELECT id, project_id, name, environment, scopes, limits, allowed_networks, created_by, created_at, expires_at,
+                revoked_at, replaces, replaced_by
+         FROM api_key WHERE tenant_id = $1 AND id > $2 AND ($3 IS NULL OR project_id = $3) ORDER BY id LIMIT $4";
     Directory FIND_KEY(tenant: Id, id: Id) =
-        "SELECT id, name, environment, scopes, allowed_networks, rate_per_second, rate_burst, created_by, created_at,
-                expires_at, revoked_at, replaces, replaced_by
+        "SELECT id, project_id, name, environment, scopes, limits, allowed_networks, created_by, created_at, expires_at,
+                revoked_at, replaces, replaced_by
          FROM api_key WHERE tenant_id = $1 AND id = $2";
     // A key that was replaced counts no longer, so that a rotation needs no room in the plan.
     Directory COUNT_KEYS(tenant: Id, now: Int) =
         "SELECT count(*) FROM api_key
          WHERE tenant_id = $1 AND revoked_at IS NULL AND replaced_by IS NULL AND (expires_at IS NULL OR expires_at > $2)";
     Directory INSERT_KEY(
-        tenant: Id, id: Id, name: Text, environment: Text, secret_hash: Bytes, scopes: Text, networks: Text,
-        per_second: Int, burst: Int, created_by: Id, created_at: Int, expires_at: Int, replaces: Id,
+        tenant: Id, id: Id, project: Id, name: Text, environment: Text, secret_hash: Bytes, scopes: Text, limits: Text,
+        networks: Text, created_by: Id, created_at: Int, expires_at: Int, replaces: Id,
     ) =
-        "INSERT INTO api_key (tenant_id, id, name, environment, secret_hash, scopes, allowed_networks, rate_per_second,
-                              rate_burst, created_by, created_at, expires_at, replaces)
+        "INSERT INTO api_key (tenant_id, id, project_id, name, environment, secret_hash, scopes, limits,
+                              allowed_networks, created_by, created_at, expires_at, replaces)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    Directory UPDATE_KEY(tenant: Id, id: Id, name: Text, scopes: Text, limits: Text, networks: Text, expires_at: Int) =
+        "UPDATE api_key SET name = $3, scopes = $4, limits = $5, allowed_networks = $6, expires_at = $7
+         WHERE tenant_id = $1 AND id = $2";
+    Directory KEYS_OF_PROJECT(tenant: Id, project: Id, now: Int) =
+        "SELECT id FROM api_key WHERE tenant_id = $1 AND project_id = $2 AND revoked_at IS NULL
+         AND (expires_at IS NULL OR expires_at > $3) ORDER BY id";
     Directory REPLACE_KEY(tenant: Id, id: Id, replaced_by: Id, expires_at: Int) =
         "UPDATE api_key SET replaced_by = $3, expires_at = $4 WHERE tenant_id = $1 AND id = $2";
     Directory REVOKE_KEY(tenant: Id, id: Id, now: Int) =
@@ -75,10 +81,20 @@ statements! {
         "SELECT tenant_id, role FROM membership WHERE user_id = $1 ORDER BY joined_at, tenant_id";
     Directory ALL_MEMBERS() = "SELECT tenant_id, user_id, role FROM membership";
     Directory ALL_KEYS(now: Int) =
-        "SELECT tenant_id, id, secret_hash, environment, scopes, allowed_networks, rate_per_second, rate_burst, expires_at
+        "SELECT tenant_id, id, project_id, secret_hash, environment, scopes, limits, allowed_networks, expires_at
          FROM api_key WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
 
     Directory INSERT_SIGNING_KEY(id: Id, public: Bytes, sealed: Bytes, now: Int) =
         "INSERT INTO signing_key (id, public_key, sealed_private, created_at) VALUES ($1, $2, $3, $4)";
     Directory ALL_SIGNING_KEYS() = "SELECT id, sealed_private FROM signing_key ORDER BY created_at DESC, id DESC";
+
+    Directory INSERT_SERVICE(id: Id, upstream: Text, hash: Bytes, by: Text, now: Int) =
+        "INSERT INTO service_credential (id, upstream, secret_hash, created_by, created_at) VALUES ($1, $2, $3, $4, $5)";
+    Directory FIND_SERVICE(id: Id) =
+        "SELECT id, upstream, created_at, revoked_at FROM service_credential WHERE id = $1";
+    Directory LIST_SERVICES(after: Id, limit: Int) =
+        "SELECT id, upstream, created_at, revoked_at FROM service_credential WHERE id > $1 ORDER BY id LIMIT $2";
+    Directory REVOKE_SERVICE(id: Id, now: Int) =
+        "UPDATE service_credential SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Directory ALL_SERVICES() = "SELECT id, upstream, secret_hash FROM service_credential WHERE revoked_at IS NULL";
 }

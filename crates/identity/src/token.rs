@@ -4,7 +4,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
-use insula_kernel::{Env, Instant, OrgId, Secret, SessionId, SigningKeyId, UserId};
+use insula_kernel::{Env, Instant, OrgId, ProjectId, Secret, SessionId, SigningKeyId, TeamId, UserId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
 
@@ -48,6 +48,12 @@ pub struct IdentityClaims {
     pub sub: String,
     /// The organization.
     pub org_id: OrgId,
+    /// The project that the request is for, if it is for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<ProjectId>,
+    /// The project's team, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<TeamId>,
     /// The user, where one acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
@@ -57,6 +63,10 @@ pub struct IdentityClaims {
     /// The key's environment, where one acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// The organization's plan.
+    pub plan: String,
+    /// The plan's rank; higher is served first.
+    pub priority: i64,
     /// What the caller may do.
     pub permissions: Vec<String>,
     /// Issued at, in seconds since the epoch.

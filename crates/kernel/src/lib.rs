@@ -30,7 +30,7 @@ pub use quantity::{Quantity, Scale};
 pub use random::{Rng, SeededRng, SystemRng};
 pub use scope::{Epoch, PlatformScope, Scope};
 pub use secret::Secret;
-pub use time::{Clock, Instant, ManualClock, Span, SystemClock};
+pub use time::{Clock, Instant, ManualClock, Period, Span, SystemClock};
 
 use std::sync::Arc;
 

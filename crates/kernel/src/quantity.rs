@@ -4,7 +4,9 @@ use crate::money::{Decimal, DecimalError};
 use std::fmt;
 
 /// How many decimal places a meter keeps, at most 9.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Scale(u8);
 
 impl Scale {

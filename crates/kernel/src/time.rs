@@ -170,6 +170,15 @@ impl Span {
     }
 }
 
+/// A half-open stretch of time: `start` belongs to it, `end` does not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Period {
+    /// The first instant.
+    pub start: Instant,
+    /// The first instant after it.
+    pub end: Instant,
+}
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present instant. May jump either way: callers must not assume that it only grows.

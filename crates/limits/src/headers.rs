@@ -1,7 +1,7 @@
 //! The header fields that tell a client where it stands.
 //!
 //! `RateLimit` and `RateLimit-Policy` follow draft-ietf-httpapi-ratelimit-headers (from version 09 on: one list
-//! item per policy, named by a string, with the parameters `q` and `w`, `r` and `t`), whose values are
+//! item per policy, named by a string, with the parameters `q` and `w`, `r` and `t`, of which `w` and `t` are optional), whose values are
 //! structured fields (RFC 9651). `Retry-After` is RFC 9110, section 10.2.3. Values are appended to a buffer of
 //! the caller's, which can be reused.
 
@@ -18,24 +18,37 @@ pub struct Standing<'a> {
     pub name: &'a str,
     /// What the limit allows in each window.
     pub quota: i64,
-    /// How long a window is.
-    pub window: Span,
+    /// How long a window is, if there is one.
+    pub window: Option<Span>,
     /// What is left of it.
     pub remaining: i64,
-    /// How long until all of it is there again.
-    pub reset_after: Span,
+    /// How long until all of it is there again, if that is known.
+    pub reset_after: Option<Span>,
 }
 
 impl<'a> Standing<'a> {
     /// Where a client stands against a quota of this bound.
     #[must_use]
-    pub fn of_quota(name: &'a str, window: crate::Window, bound: i64, usage: Usage, now: Instant) -> Self {
+    pub fn of_quota(name: &'a str, bound: i64, usage: Usage, now: Instant) -> Self {
+        let Usage { used, period } = usage;
         Self {
             name,
             quota: bound,
-            window: window.span(),
-            remaining: bound.saturating_sub(usage.used).max(0),
-            reset_after: usage.resets_at.saturating_since(now),
+            window: Some(period.end.saturating_since(period.start)),
+            remaining: bound.saturating_sub(used).max(0),
+            reset_after: Some(period.end.saturating_since(now)),
+        }
+    }
+
+    /// Where a client stands against a limit on how many are held at once: nothing comes back by waiting alone.
+    #[must_use]
+    pub fn of_hold(name: &'a str, bound: i64, used: i64) -> Self {
+        Self {
+            name,
+            quota: bound,
+            window: None,
+            remaining: bound.saturating_sub(used).max(0),
+            reset_after: None,
         }
     }
 
@@ -45,9 +58,9 @@ impl<'a> Standing<'a> {
         Self {
             name,
             quota: i64::from(policy.allowance()),
-            window: policy.per(),
+            window: Some(policy.per()),
             remaining: i64::from(state.remaining),
-            reset_after: state.reset_after,
+            reset_after: Some(state.reset_after),
         }
     }
 
@@ -71,8 +84,10 @@ impl<'a> Standing<'a> {
         write_name(self.name, out);
         out.extend_from_slice(b";q=");
         write_integer(self.quota, out);
-        out.extend_from_slice(b";w=");
-        write_integer(self.window.ceil_secs(), out);
+        if let Some(window) = self.window {
+            out.extend_from_slice(b";w=");
+            write_integer(window.ceil_secs(), out);
+        }
     }
 
     /// Appends the value of `RateLimit`: `"name";r=42;t=3600`.
@@ -80,8 +95,10 @@ impl<'a> Standing<'a> {
         write_name(self.name, out);
         out.extend_from_slice(b";r=");
         write_integer(self.remaining, out);
-        out.extend_from_slice(b";t=");
-        write_integer(self.reset_after.ceil_secs(), out);
+        if let Some(reset_after) = self.reset_after {
+            out.extend_from_slice(b";t=");
+            write_integer(reset_after.ceil_secs(), out);
+        }
     }
 }
 
@@ -133,9 +150,9 @@ mod tests {
     #[test]
     fn a_quota_renders_as_the_draft_has_it() {
         let now = "2026-03-01T23:00:00.5Z".parse().unwrap();
-        let quota = Quota::new(Window::Day);
-        let usage = quota.reserve(now, 58, 100).unwrap().settle(58);
-        let standing = Standing::of_quota("requests_per_day", Window::Day, 100, usage, now);
+        let quota = Quota::new();
+        let usage = quota.reserve(now, &Window::Day, 58, 100).unwrap().settle(58);
+        let standing = Standing::of_quota("requests_per_day", 100, usage, now);
         assert_eq!(text(|out| standing.write_policy(out)), r#""requests_per_day";q=100;w=86400"#);
         assert_eq!(text(|out| standing.write_limit(out)), r#""requests_per_day";r=42;t=3600"#);
     }
@@ -145,14 +162,22 @@ mod tests {
         let policy = RatePolicy::new(10, Span::from_secs(1), 10).unwrap();
         let state = Rate::new().check(Instant::from_secs(0), &policy).unwrap();
         let rate = Standing::of_rate("per_second", &policy, state);
-        let day = Standing { name: "day", quota: 1_000, window: Span::from_days(1), remaining: 899, ..rate };
+        let day =
+            Standing { name: "day", quota: 1_000, window: Some(Span::from_days(1)), remaining: 899, ..rate };
         assert_eq!(rate.strictest(day).name, "day");
         assert_eq!(day.strictest(rate).name, "day");
         let fuller = Standing { remaining: 901, ..day };
         assert_eq!(rate.strictest(fuller).name, "per_second");
-        let slower = Standing { remaining: 900, reset_after: Span::from_secs(9), ..day };
+        let slower = Standing { remaining: 900, reset_after: Some(Span::from_secs(9)), ..day };
         assert_eq!(rate.strictest(slower).name, "day");
         assert_eq!(slower.strictest(rate).name, "day");
+    }
+
+    #[test]
+    fn what_is_held_has_no_window() {
+        let standing = Standing::of_hold("concurrent_jobs", 5, 2);
+        assert_eq!(text(|out| standing.write_policy(out)), r#""concurrent_jobs";q=5"#);
+        assert_eq!(text(|out| standing.write_limit(out)), r#""concurrent_jobs";r=3"#);
     }
 
     #[test]
@@ -160,9 +185,9 @@ mod tests {
         let odd = Standing {
             name: "a\"b\\c\u{e9}\n",
             quota: i64::MAX,
-            window: Span::from_millis(1),
+            window: Some(Span::from_millis(1)),
             remaining: -3,
-            reset_after: Span::from_micros(0),
+            reset_after: Some(Span::from_micros(0)),
         };
         assert_eq!(text(|out| odd.write_policy(out)), r#""a\"b\\c??";q=999999999999999;w=1"#);
         assert_eq!(text(|out| odd.write_limit(out)), r#""a\"b\\c??";r=0;t=0"#);

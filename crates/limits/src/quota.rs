@@ -1,6 +1,6 @@
 //! A counter per calendar window that is exact at any concurrency.
 //!
-//! The current window is one immutable pair of bounds with one atomic counter behind an [`ArcSwap`]. A
+//! The current window is one immutable period with one atomic counter behind an [`ArcSwap`]. A
 //! reservation is a compare-and-swap on the counter and holds the window it counted in; so a reservation that
 //! outlives its window gives back to where it took from, and a new window starts at nothing without waiting
 //! for anyone.
@@ -8,9 +8,9 @@
 //! Time only moves forward here. When the clock jumps back, the latest window seen goes on counting, which may
 //! refuse early; an earlier window is never opened a second time, which would admit its bound twice.
 
-use crate::{Bounds, Window};
+use crate::Window;
 use arc_swap::{ArcSwap, Guard};
-use insula_kernel::Instant;
+use insula_kernel::{Instant, Period};
 use std::{
     error::Error,
     fmt,
@@ -25,8 +25,8 @@ use std::{
 pub struct Usage {
     /// Consumed and reserved, in the meter's smallest units.
     pub used: i64,
-    /// When the next window begins.
-    pub resets_at: Instant,
+    /// The window.
+    pub period: Period,
 }
 
 /// The bound left no room; nothing was reserved.
@@ -36,44 +36,44 @@ pub struct Exceeded {
     pub used: i64,
     /// The bound that was asked for.
     pub limit: i64,
-    /// When the next window begins.
-    pub resets_at: Instant,
+    /// The window.
+    pub period: Period,
 }
 
 impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} used until {}", self.used, self.limit, self.resets_at)
+        write!(f, "{} of {} used until {}", self.used, self.limit, self.period.end)
     }
 }
 
 impl Error for Exceeded {}
 
-/// What one organization has used of one limit in the current window.
+/// What was used in the current window, by whomever it counts for. The window comes with each call, so that it is never
+/// another than that of the limit in force.
 #[derive(Debug)]
 pub struct Quota {
-    window: Window,
-    current: ArcSwap<Period>,
+    current: ArcSwap<Count>,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[derive(Debug)]
-struct Period {
-    bounds: Bounds,
+struct Count {
+    period: Period,
     used: AtomicI64,
 }
 
 impl Quota {
     /// A quota of which nothing is used.
     #[must_use]
-    pub fn new(window: Window) -> Self {
+    pub fn new() -> Self {
         // A window before all time: whatever the first instant is, it lies after it.
         let never = Instant::from_micros(i64::MIN);
-        Self { window, current: ArcSwap::from_pointee(Period::new(Bounds { start: never, end: never })) }
-    }
-
-    /// The window the quota counts over.
-    #[must_use]
-    pub const fn window(&self) -> Window {
-        self.window
+        Self { current: ArcSwap::from_pointee(Count::new(Period { start: never, end: never })) }
     }
 
     /// Takes `amount` out of `bound` in the window of `now`, or changes nothing.
@@ -84,56 +84,62 @@ impl Quota {
     ///
     /// # Errors
     /// [`Exceeded`] when `amount` doesn't fit under `bound`.
-    pub fn reserve(&self, now: Instant, amount: i64, bound: i64) -> Result<Reservation, Exceeded> {
+    pub fn reserve(
+        &self,
+        now: Instant,
+        window: &Window,
+        amount: i64,
+        bound: i64,
+    ) -> Result<Reservation, Exceeded> {
         let amount = amount.max(0);
-        let mut period = self.current.load();
-        if now >= period.bounds.end {
-            let next = self.window.containing(now);
+        let mut count = self.current.load();
+        if now >= count.period.end {
+            let next = window.containing(now);
             if amount > bound {
-                return Err(Exceeded { used: 0, limit: bound, resets_at: next.end });
+                return Err(Exceeded { used: 0, limit: bound, period: next });
             }
-            period = self.open(next);
+            count = self.open(next);
         }
-        match period.take(amount, bound) {
-            Ok(()) => Ok(Reservation { period: Guard::into_inner(period), amount }),
-            Err(used) => Err(Exceeded { used, limit: bound, resets_at: period.bounds.end }),
+        match count.take(amount, bound) {
+            Ok(()) => Ok(Reservation { count: Guard::into_inner(count), amount }),
+            Err(used) => Err(Exceeded { used, limit: bound, period: count.period }),
         }
     }
 
-    /// Adds what the ledger knows was used in the window that starts at `start` (any instant of the window
-    /// will do). Called once per window and start of the process; usage of a window that has passed is ignored.
-    pub fn restore(&self, start: Instant, used: i64) {
-        let bounds = self.window.containing(start);
-        let period = self.open(bounds);
-        if period.bounds == bounds {
-            period.adjust(used.max(0));
+    /// Adds what was used, and can't be refused any more, in the window that holds `at`: what the ledger knows when the
+    /// process starts, or what was reported. Usage of a window that has passed is ignored.
+    pub fn add(&self, at: Instant, window: &Window, used: i64) {
+        let period = window.containing(at);
+        let count = self.open(period);
+        if count.period == period {
+            count.adjust(used.max(0));
         }
     }
 
     /// What is used of the window of `now`; changes nothing.
     #[must_use]
-    pub fn snapshot(&self, now: Instant) -> Usage {
-        let period = self.current.load();
-        if now >= period.bounds.end {
-            return Usage { used: 0, resets_at: self.window.containing(now).end };
+    pub fn snapshot(&self, now: Instant, window: &Window) -> Usage {
+        let count = self.current.load();
+        if now >= count.period.end {
+            return Usage { used: 0, period: window.containing(now) };
         }
-        period.usage()
+        count.usage()
     }
 
     /// Makes this window the current one unless a later one is, and returns the current one.
-    fn open(&self, bounds: Bounds) -> Guard<Arc<Period>> {
+    fn open(&self, period: Period) -> Guard<Arc<Count>> {
         let mut current = self.current.load();
-        if current.bounds.start >= bounds.start {
+        if current.period.start >= period.start {
             return current;
         }
-        let next = Arc::new(Period::new(bounds));
+        let next = Arc::new(Count::new(period));
         loop {
             let before = self.current.compare_and_swap(&current, Arc::clone(&next));
             if Arc::ptr_eq(&before, &current) {
                 return Guard::from_inner(next);
             }
             // Someone else opened a window: theirs will do unless it is an earlier one still.
-            if before.bounds.start >= bounds.start {
+            if before.period.start >= period.start {
                 return before;
             }
             current = before;
@@ -141,9 +147,9 @@ impl Quota {
     }
 }
 
-impl Period {
-    const fn new(bounds: Bounds) -> Self {
-        Self { bounds, used: AtomicI64::new(0) }
+impl Count {
+    const fn new(period: Period) -> Self {
+        Self { period, used: AtomicI64::new(0) }
     }
 
     /// Adds `amount` if the sum stays within `bound`, else tells what is used.
@@ -174,7 +180,7 @@ impl Period {
     }
 
     fn usage(&self) -> Usage {
-        Usage { used: self.used.load(Relaxed), resets_at: self.bounds.end }
+        Usage { used: self.used.load(Relaxed), period: self.period }
     }
 }
 
@@ -182,7 +188,7 @@ impl Period {
 #[derive(Debug)]
 #[must_use = "a reservation that is dropped gives back what it took"]
 pub struct Reservation {
-    period: Arc<Period>,
+    count: Arc<Count>,
     amount: i64,
 }
 
@@ -196,7 +202,7 @@ impl Reservation {
     /// What is used now of the window this was taken from.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.period.usage()
+        self.count.usage()
     }
 
     /// Keeps what was really used and gives the rest back. More than was reserved is recorded too, past the
@@ -204,15 +210,15 @@ impl Reservation {
     pub fn settle(mut self, actual: i64) -> Usage {
         // Taken out of `self` first, so that the drop that follows gives nothing back.
         let reserved = std::mem::take(&mut self.amount);
-        self.period.adjust(actual.max(0) - reserved);
-        self.period.usage()
+        self.count.adjust(actual.max(0) - reserved);
+        self.count.usage()
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.amount != 0 {
-            self.period.adjust(-self.amount);
+            self.count.adjust(-self.amount);
         }
     }
 }

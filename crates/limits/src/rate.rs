@@ -142,6 +142,14 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// Gives back what one [`check`](Rate::check) under this policy took, because the request was refused for another
+    /// reason. Never gives back more than that.
+    pub fn give_back(&self, policy: &RatePolicy) {
+        self.arrival.fetch_sub(policy.interval, Relaxed);
+    }
+}
+
 impl RatePolicy {
     fn state(&self, arrival: i64, now: i64, horizon: i64) -> RateState {
         let remaining = (horizon - arrival) / self.interval;
@@ -198,6 +206,17 @@ mod tests {
         assert_eq!(wait, Span::from_millis(100));
         assert!(rate.check(back + wait, &policy).is_ok());
         assert!(rate.check(back + wait, &policy).is_err());
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_once() {
+        let policy = RatePolicy::new(1, Span::from_secs(1), 2).unwrap();
+        let rate = Rate::new();
+        assert!(rate.check(at(0), &policy).is_ok());
+        assert!(rate.check(at(0), &policy).is_ok());
+        rate.give_back(&policy);
+        assert!(rate.check(at(0), &policy).is_ok());
+        assert!(rate.check(at(0), &policy).is_err());
     }
 
     #[test]

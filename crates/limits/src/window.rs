@@ -1,40 +1,32 @@
-//! Calendar windows in UTC.
+//! The windows over which quotas count.
 
-use insula_kernel::{Instant, Span};
+use insula_kernel::{Instant, Period, Span};
+use insula_rating::Anchor;
 
-/// A calendar window in UTC over which a quota counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// The window over which a quota counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Window {
-    /// From a full hour to the next.
+    /// From a full hour of UTC to the next.
     Hour,
-    /// From midnight to midnight.
+    /// From a midnight of UTC to the next.
     Day,
-}
-
-/// A half-open stretch of time: `start` belongs to it, `end` does not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Bounds {
-    /// The first instant.
-    pub start: Instant,
-    /// The first instant after it.
-    pub end: Instant,
+    /// From a monthly anniversary of a subscription's anchor to the next.
+    Month(Anchor),
 }
 
 impl Window {
-    /// How long the window is. UTC has no summer time and `Instant` no leap seconds, so it is always the same.
-    #[must_use]
-    pub const fn span(self) -> Span {
-        match self {
-            Self::Hour => Span::from_hours(1),
-            Self::Day => Span::from_days(1),
-        }
-    }
-
     /// The window that contains the instant.
     #[must_use]
-    pub fn containing(self, at: Instant) -> Bounds {
-        let start = at.floor(self.span());
-        Bounds { start, end: start + self.span() }
+    pub fn containing(&self, at: Instant) -> Period {
+        let of = |span| {
+            let start = at.floor(span);
+            Period { start, end: start + span }
+        };
+        match self {
+            Self::Hour => of(Span::from_hours(1)),
+            Self::Day => of(Span::from_days(1)),
+            Self::Month(anchor) => anchor.month_containing(at),
+        }
     }
 }
 
@@ -52,5 +44,10 @@ mod tests {
         let hour = Window::Hour.containing("2026-03-01T12:00:00Z".parse().unwrap());
         assert_eq!(hour.start.to_string(), "2026-03-01T12:00:00Z");
         assert_eq!(hour.end.to_string(), "2026-03-01T13:00:00Z");
+
+        let anchor = Anchor::utc("2026-01-31T08:00:00Z".parse().unwrap());
+        let month = Window::Month(anchor).containing("2026-02-27T00:00:00Z".parse().unwrap());
+        assert_eq!(month.start.to_string(), "2026-01-31T08:00:00Z");
+        assert_eq!(month.end.to_string(), "2026-02-28T08:00:00Z");
     }
 }

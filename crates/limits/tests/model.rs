@@ -1,9 +1,12 @@
 //! Quotas and rates against models simple enough to be seen right.
 
-use insula_kernel::{Instant, Span};
-use insula_limits::{Quota, Rate, RatePolicy, Reservation, Window};
+use insula_kernel::{Env, HoldId, Instant, OrgId, ProjectId, SeededRng, Span, SystemClock};
+use insula_limits::{Begin, Ceiling, Holds, Named, Quota, Rate, RatePolicy, Reservation, Subject, Window};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -56,7 +59,7 @@ proptest! {
 
     #[test]
     fn a_quota_does_what_its_model_does(steps in proptest::collection::vec(step(), 1..120)) {
-        let quota = Quota::new(Window::Hour);
+        let quota = Quota::new();
         let mut model = Model::default();
         let mut now = 1_700_000_000;
         let mut held: Vec<(Reservation, i64)> = Vec::new();
@@ -65,9 +68,9 @@ proptest! {
                 Step::Move(by) => now += by,
                 Step::Reserve(amount, bound) => {
                     let (at, window) = (Instant::from_secs(now), model.window(now));
-                    let before = quota.snapshot(at);
+                    let before = quota.snapshot(at, &Window::Hour);
                     let fits = model.used(window) + amount <= bound;
-                    match quota.reserve(at, amount, bound) {
+                    match quota.reserve(at, &Window::Hour, amount, bound) {
                         Ok(reservation) => {
                             prop_assert!(fits);
                             model.add(window, amount);
@@ -77,8 +80,8 @@ proptest! {
                         Err(exceeded) => {
                             prop_assert!(!fits);
                             prop_assert_eq!(exceeded.used, model.used(window));
-                            prop_assert_eq!(exceeded.resets_at, Instant::from_secs(window + 3_600));
-                            prop_assert_eq!(quota.snapshot(at), before);
+                            prop_assert_eq!(exceeded.period.end, Instant::from_secs(window + 3_600));
+                            prop_assert_eq!(quota.snapshot(at, &Window::Hour), before);
                             // A window in which something was refused counts as seen only if it was open.
                             if amount <= bound {
                                 model.latest = window;
@@ -99,7 +102,7 @@ proptest! {
                 Step::Settle(..) | Step::Drop(_) => {}
                 Step::Restore(offset, used) => {
                     let window = hour(now + offset);
-                    quota.restore(Instant::from_secs(now + offset), used);
+                    quota.add(Instant::from_secs(now + offset), &Window::Hour, used);
                     if window >= model.latest {
                         model.latest = window;
                         model.add(window, used);
@@ -107,16 +110,16 @@ proptest! {
                 }
             }
             let window = model.window(now);
-            let snapshot = quota.snapshot(Instant::from_secs(now));
+            let snapshot = quota.snapshot(Instant::from_secs(now), &Window::Hour);
             prop_assert_eq!(snapshot.used, model.used(window));
-            prop_assert_eq!(snapshot.resets_at, Instant::from_secs(window + 3_600));
+            prop_assert_eq!(snapshot.period.end, Instant::from_secs(window + 3_600));
         }
         let latest = model.latest;
         for (reservation, window) in held {
             model.add(window, -reservation.amount());
             drop(reservation);
         }
-        prop_assert_eq!(quota.snapshot(Instant::from_secs(latest)).used, model.used(latest));
+        prop_assert_eq!(quota.snapshot(Instant::from_secs(latest), &Window::Hour).used, model.used(latest));
     }
 
     #[test]
@@ -166,5 +169,140 @@ proptest! {
         }
         // Whole microseconds of waiting and a share rounded up to nanoseconds cost a little of a high rate.
         prop_assert!(admitted + 1 + allowance / 100 >= allowance + burst, "{admitted}");
+    }
+}
+
+#[derive(Clone, Debug)]
+enum HoldStep {
+    Move(i64),
+    /// For which project, how long if not for ever.
+    Begin(usize, Option<i64>),
+    Name(usize, usize),
+    Renew(usize, i64),
+    End(usize),
+    EndNamed(usize),
+}
+
+fn hold_step() -> impl Strategy<Value = HoldStep> {
+    prop_oneof![
+        2 => (0i64..40).prop_map(HoldStep::Move),
+        6 => (0usize..2, proptest::option::of(1i64..60)).prop_map(|(of, ttl)| HoldStep::Begin(of, ttl)),
+        2 => (any::<usize>(), 0usize..6).prop_map(|(which, name)| HoldStep::Name(which, name)),
+        1 => (any::<usize>(), 1i64..60).prop_map(|(which, ttl)| HoldStep::Renew(which, ttl)),
+        2 => any::<usize>().prop_map(HoldStep::End),
+        2 => (0usize..6).prop_map(HoldStep::EndNamed),
+    ]
+}
+
+/// A hold of the model: whose it is, when it ends by itself, and what it is called.
+#[derive(Clone, Debug)]
+struct ModelHold {
+    project: usize,
+    expires: Option<i64>,
+    name: Option<usize>,
+}
+
+const ORG_MOST: i64 = 5;
+const PROJECT_MOST: [i64; 2] = [3, 4];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn holds_do_what_their_model_does(steps in proptest::collection::vec(hold_step(), 1..120)) {
+        let env = Env { clock: Arc::new(SystemClock), rng: Arc::new(SeededRng::new(5)) };
+        let holds = Holds::default();
+        let org = Subject::Organization(OrgId::generate(&env));
+        let projects = [0, 1].map(|_| Subject::Project(ProjectId::generate(&env)));
+        let mut model: BTreeMap<HoldId, ModelHold> = BTreeMap::new();
+        let mut ids = Vec::new();
+        let mut early: BTreeSet<usize> = BTreeSet::new();
+        let mut now = 1_700_000_000;
+        let ended: Option<Arc<str>> = Some("done".into());
+        for step in steps {
+            let at = Instant::from_secs(now);
+            let pick = |which: usize, ids: &[HoldId]| (!ids.is_empty()).then(|| ids[which % ids.len()]);
+            match step {
+                HoldStep::Move(by) => now += by,
+                HoldStep::Begin(project, ttl) => {
+                    let id = HoldId::generate(&env);
+                    let of_project = model.values().filter(|hold| hold.project == project).count() as i64;
+                    let fits = (model.len() as i64) < ORG_MOST && of_project < PROJECT_MOST[project];
+                    let ceilings = [
+                        Ceiling { subject: org, most: ORG_MOST },
+                        Ceiling { subject: projects[project], most: PROJECT_MOST[project] },
+                    ];
+                    let expires = ttl.map(|ttl| now + ttl);
+                    let begin = Begin {
+                        limit: "jobs".into(),
+                        ceilings: ceilings.into_iter().collect(),
+                        expires_at: expires.map(Instant::from_secs),
+                    };
+                    prop_assert_eq!(holds.begin(id, at, begin).is_ok(), fits);
+                    if fits {
+                        ids.push(id);
+                        model.insert(id, ModelHold { project, expires, name: None });
+                    }
+                }
+                HoldStep::Name(which, name) => {
+                    let Some(id) = pick(which, &ids) else { continue };
+                    let named = holds.name(id, at, &name.to_string(), ended.clone());
+                    let other = model.iter().find(|(known, hold)| **known != id && hold.name == Some(name));
+                    let other = other.map(|(known, _)| *known);
+                    if !model.contains_key(&id) {
+                        prop_assert_eq!(named, Named::Gone);
+                    } else if let Some(other) = other {
+                        prop_assert_eq!(named, Named::Known(other));
+                        model.remove(&id);
+                    } else if early.remove(&name) {
+                        prop_assert_eq!(named, Named::Ended);
+                        model.remove(&id);
+                    } else {
+                        prop_assert_eq!(named, Named::Kept);
+                        model.get_mut(&id).unwrap().name = Some(name);
+                    }
+                }
+                HoldStep::Renew(which, ttl) => {
+                    let Some(id) = pick(which, &ids) else { continue };
+                    let renewed = holds.renew(id, at, Instant::from_secs(now + ttl));
+                    prop_assert_eq!(renewed.is_some(), model.contains_key(&id));
+                    if let Some(hold) = model.get_mut(&id) {
+                        hold.expires = hold.expires.max(Some(now + ttl));
+                    }
+                }
+                HoldStep::End(which) => {
+                    let Some(id) = pick(which, &ids) else { continue };
+                    prop_assert_eq!(holds.end(id, at).is_some(), model.remove(&id).is_some());
+                }
+                HoldStep::EndNamed(name) => {
+                    // An end that finds nothing is remembered; the model remembers one of each name.
+                    if early.contains(&name) {
+                        continue;
+                    }
+                    let ended = holds.end_named("done", &name.to_string(), at);
+                    let found: Vec<_> =
+                        model.iter().filter(|(_, hold)| hold.name == Some(name)).map(|(id, _)| *id).collect();
+                    prop_assert_eq!(ended.as_slice(), found.as_slice());
+                    if found.is_empty() {
+                        early.insert(name);
+                    }
+                    for id in found {
+                        model.remove(&id);
+                    }
+                }
+            }
+            model.retain(|_, hold| hold.expires.is_none_or(|end| end > now));
+            let at = Instant::from_secs(now);
+            prop_assert_eq!(holds.used("jobs", org, at), model.len() as i64);
+            for (project, subject) in projects.into_iter().enumerate() {
+                let used = model.values().filter(|hold| hold.project == project).count() as i64;
+                prop_assert_eq!(holds.used("jobs", subject, at), used);
+                prop_assert!(used <= PROJECT_MOST[project]);
+            }
+            // Remembered ends are forgotten after minutes; steps of seconds don't get there.
+            if now > 1_700_000_000 + 250 {
+                break;
+            }
+        }
     }
 }

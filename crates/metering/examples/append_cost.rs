@@ -63,29 +63,23 @@ fn main() -> Result<(), AnyError> {
 fn append(writer: &mut Writer, env: &Env, pairs: u32) -> Result<Vec<Duration>, AnyError> {
     let (org, key) = (OrgId::generate(env), KeyId::generate(env));
     let ids: Vec<_> = (0..pairs.min(10_000)).map(|_| AdmissionId::generate(env)).collect();
-    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "bytes_out", quantity: 1_000 }];
+    let charges = [Charge::add("requests", 1), Charge::add("bytes_out", 1_000)];
     let mut times = Vec::with_capacity(usize::try_from(pairs)?);
     for (admission, _) in ids.iter().cycle().copied().zip(0..pairs) {
         let start = Instant::now();
         let ticket = writer.intent(&Intent {
-            admission,
-            org,
             key: Some(key),
-            user: None,
-            route: "documents.search",
-            at: env.now(),
             reserved: (&charges).into(),
+            ..Intent::new(admission, org, "documents.search", env.now())
         })?;
         writer.settle(
             ticket,
             &Settlement {
-                at: env.now(),
-                status: 200,
-                outcome: Outcome::Completed,
                 bytes_in: 120,
                 bytes_out: 1_000,
                 duration_us: 850,
                 used: (&charges).into(),
+                ..Settlement::new(env.now(), 200, Outcome::Completed)
             },
         )?;
         times.push(start.elapsed());

@@ -51,24 +51,18 @@ async fn measure(kind: Kind, events: u32, orgs: u32) -> Result<(), AnyError> {
 }
 
 fn append(writer: &mut Writer, env: &Env, (org, key): (OrgId, KeyId)) -> Result<(), AnyError> {
-    let charges = [Charge { meter: "requests", quantity: 1 }];
+    let charges = [Charge::add("requests", 1)];
     let ticket = writer.intent(&Intent {
-        admission: AdmissionId::generate(env),
-        org,
         key: Some(key),
-        user: None,
-        route: "POST /api/documents",
-        at: env.now(),
         reserved: (&charges).into(),
+        ..Intent::new(AdmissionId::generate(env), org, "POST /api/documents", env.now())
     })?;
     let settlement = Settlement {
-        at: env.now(),
-        status: 200,
-        outcome: Outcome::Completed,
         bytes_in: 120,
         bytes_out: 1_000,
         duration_us: 850,
         used: (&charges).into(),
+        ..Settlement::new(env.now(), 200, Outcome::Completed)
     };
     Ok(writer.settle(ticket, &settlement)?)
 }

@@ -1,14 +1,16 @@
 //! The API of usage and limits.
 
+mod events;
 mod limits;
 mod usage;
 
+pub use events::{RejectedEvent, Reported};
 pub use limits::{Counted, Limit, Limits, LiveLimit, LiveLimits, Stocks};
 pub use usage::{Usage, UsageBucket};
 
-use crate::SettlerHandle;
+use crate::{SettlerHandle, ingest::Ingest};
 use arc_swap::ArcSwap;
-use insula_access::{ReadLimits, ReadUsage};
+use insula_access::{IngestUsage, ReadLimits, ReadUsage};
 use insula_blueprint::Compiled;
 use insula_kernel::Env;
 use insula_storage::Storage;
@@ -24,6 +26,8 @@ pub struct State {
     pub env: Env,
     /// Who brings the ledger up to date.
     pub settler: SettlerHandle,
+    /// Takes in what upstreams report.
+    pub ingest: Arc<Ingest>,
     /// The blueprint in force.
     pub blueprint: Arc<ArcSwap<Compiled>>,
     /// Where organizations stand at this moment.
@@ -54,5 +58,19 @@ pub fn api() -> Api<State> {
     )
     .allows::<ReadLimits>()
     .replies::<Limits>(200);
-    Api::default().with(usage, usage::get_usage).with(limits, limits::list_limits)
+    let events = Endpoint::new(
+        Method::Post,
+        "/v1/orgs/{org}/events",
+        "reportEvents",
+        "Usage",
+        "Report usage: one event, or a batch; answered once it is on the disk",
+    )
+    .allows::<IngestUsage>()
+    .body::<events::Events>()
+    .media_types(events::MEDIA_TYPES)
+    .replies::<Reported>(202);
+    Api::default()
+        .with(usage, usage::get_usage)
+        .with(limits, limits::list_limits)
+        .with(events, events::report_events)
 }

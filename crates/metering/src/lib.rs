@@ -5,13 +5,16 @@
 //!   process in between; nothing that was acknowledged is lost, and nothing counts twice.
 //! - A request that was released, because nothing of it reached the upstream, is no usage event: it leaves no trace in
 //!   the ledger, as it costs nothing.
-//! - A roll-up is the sum of the events of its window. Both are written in one transaction.
+//! - A roll-up is what the events of its window come to. Both are written in one transaction, and [`reconcile`] finds out
+//!   where they aren't the same.
 
 pub mod http;
+pub mod ingest;
 pub mod log;
+pub mod reconcile;
 mod settle;
 mod store;
 pub mod usage;
 
-pub use settle::{Figures, Settler, SettlerHandle};
+pub use settle::{Bounded, Figures, LimitWindow, Settler, SettlerHandle, Thresholds};
 pub use store::{METERING_STATEMENTS, METERING_TENANT_STATEMENTS};

@@ -4,12 +4,15 @@
 //! [`Settlement`]; each by one `write(2)`, which outlives the process, and by `fdatasync(2)` within
 //! [`Options::sync_every`], which outlives the machine. The [`Tail`] hands both, in pairs, to whoever settles
 //! them into the ledger; an intent whose process ended without a settlement comes out as
-//! [`Entry::Recovered`].
+//! [`Entry::Recovered`]. What upstreams report ([`Report`]) and what happens to holds outside of the request that took
+//! them ([`HoldChange`]) stand in the same files, each record complete by itself.
 //!
 //! What must always hold:
 //!
-//! - What [`Writer::intent`] and [`Writer::settle`] acknowledged is in the file, and the tail hands it out
-//!   at least once. Exactly once is made by the ledger, which knows admissions by their id.
+//! - What a [`Writer`] acknowledged is in the file, and the tail hands it out at least once. Exactly once is made by the
+//!   ledger, which knows admissions by their id and reports by their key.
+//! - What is read of a segment as charged is what was written to it as charged: both ends count, and compare when it is
+//!   finished.
 //! - An intent is accepted only where room for its settlement stays reserved: a full disk stops admission,
 //!   never a settlement.
 //! - A segment is removed only after everything it told was confirmed to be in the ledger.
@@ -42,7 +45,12 @@ mod tail;
 mod writer;
 
 pub use reader::{Damage, DamageKind};
-pub use record::{CHARGES_MAX, Charge, Charges, Intent, NAME_MAX, Outcome, Settlement, TooLong};
+pub use record::{
+    CHARGES_MAX, CHECKS_MAX, Charge, Charges, Check, Checks, DATA_MAX, Fold, GROUP_MAX, GROUPS_MAX, Group,
+    Groups, HOLD_KEY_MAX, HoldChange, HoldIntent, HoldOutcome, HoldStep, Intent, KIND_MAX, NAME_MAX, Outcome,
+    Report, SOURCE_MAX, SUBJECT_MAX, Settlement, TooLong,
+};
+pub use shared::Synced;
 pub use tail::{Entry, Mark, Polled, Tail};
 pub use writer::{IntentError, IntentTicket, Unsettled, UnsettledCause, Writer};
 
@@ -60,8 +68,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The smallest segment: room for a few records of the largest kind.
-    pub const MIN_SEGMENT_BYTES: u64 = 8 << 10;
+    /// The smallest segment: room for a record of the largest kind.
+    pub const MIN_SEGMENT_BYTES: u64 = 32 << 10;
 }
 
 impl Default for Options {
@@ -107,5 +115,14 @@ impl Log {
     /// intent is accepted until the process starts anew.
     pub fn sync(&self) -> io::Result<()> {
         self.shared.sync(|_| true)
+    }
+
+    /// When everything that was acknowledged before the call is on the disk. Doesn't block; any number of calls made while
+    /// the disk is busy are answered together.
+    ///
+    /// # Errors
+    /// As [`Log::sync`].
+    pub fn synced(&self) -> Synced {
+        self.syncer.synced()
     }
 }

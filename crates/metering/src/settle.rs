@@ -3,7 +3,8 @@
 //! What must always hold:
 //! - An event and what it adds to sums are written in one transaction, and a segment of the log is let go only after
 //!   it committed. So an entry that is told twice (after a crash, or after a commit whose answer was lost) is counted
-//!   once: the ledger knows events by their id, and only those it didn't know add to sums.
+//!   once: the ledger knows requests by their id and reports by their key, and only those it didn't know add to sums.
+//!   What is told of holds comes to the same however often and in whatever order it is told.
 //! - What was read and couldn't be written is kept and tried again, and nothing more is read meanwhile: a ledger that is
 //!   away for an hour makes the log longer, not the process larger.
 //! - A request whose settlement is missing because its process died is charged as it was reserved, and marked.
@@ -15,17 +16,26 @@
 //! life.
 
 mod batch;
+mod event;
 mod handle;
+mod holds;
+mod tally;
+mod thresholds;
 
-pub(crate) use batch::Event;
+pub(crate) use event::{Event, Part, environment, quantities};
 pub use handle::{Figures, SettlerHandle};
+pub(crate) use tally::{Kind, Member, Sum, Tally, counted_at, digest};
+pub(crate) use thresholds::Crossed;
+pub use thresholds::{Bounded, LimitWindow, Thresholds};
 
 use crate::log::{DamageKind, Tail};
 use batch::Batch;
+use event::Texts;
 use handle::{Counters, Request};
 use insula_kernel::{Env, Error, ErrorKind, Result, Span};
 use insula_storage::{Storage, StoreError};
 use std::{io, sync::Arc, time::Duration};
+use thresholds::Watch;
 use tokio::{sync::mpsc, task, time};
 
 /// How often the log is looked at.
@@ -41,8 +51,11 @@ const ADOPT_EVERY: Duration = Duration::from_secs(2);
 pub struct Settler {
     storage: Storage,
     env: Env,
-    /// Out on loan while it is read.
-    tail: Option<Tail>,
+    /// Out on loan while it is read, with the texts that are kept between batches.
+    tail: Option<(Tail, Texts)>,
+    watch: Watch,
+    /// Whether the last batch wasn't all there was.
+    backlog: bool,
     /// Read, and not yet in the ledger.
     kept: Option<Batch>,
     adopt_at: time::Instant,
@@ -80,8 +93,24 @@ impl Settler {
     /// A settler for this log, which writes into this ledger.
     #[must_use]
     pub fn new(storage: Storage, tail: Tail, env: Env) -> Self {
-        let counters = Arc::default();
-        Self { storage, env, tail: Some(tail), kept: None, adopt_at: time::Instant::now(), counters }
+        let counters = Arc::new(Counters::new(env.clone()));
+        Self {
+            storage,
+            env,
+            tail: Some((tail, Texts::default())),
+            watch: Watch::new(Arc::new(())),
+            backlog: false,
+            kept: None,
+            adopt_at: time::Instant::now(),
+            counters,
+        }
+    }
+
+    /// The same, which warns of these limits.
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: Arc<dyn Thresholds>) -> Self {
+        self.watch = Watch::new(thresholds);
+        self
     }
 
     /// Settles everything that former runs left behind: to be awaited before limits are restored from the ledger and
@@ -154,15 +183,16 @@ impl Settler {
     }
 
     async fn read(&mut self) -> Result<Batch, Failure> {
-        let adopt = self.adopt_at <= time::Instant::now();
+        let (adopt, backlog) = (self.adopt_at <= time::Instant::now(), self.backlog);
         let batch = self
-            .with_tail(move |tail| {
+            .with_tail(move |tail, texts| {
                 if adopt {
                     adopt_left_behind(tail);
                 }
-                Batch::read(tail)
+                Batch::read(tail, texts, backlog)
             })
             .await??;
+        self.backlog = !batch.complete;
         if adopt {
             self.adopt_at = time::Instant::now() + ADOPT_EVERY;
         }
@@ -172,6 +202,9 @@ impl Settler {
             match damage.kind {
                 DamageKind::Torn => {
                     tracing::info!(%segment, offset_bytes, length_bytes, "a last write was cut short; it was never acknowledged");
+                }
+                DamageKind::Miscounted => {
+                    tracing::error!(%segment, length_bytes, "other events were read from the write-ahead log than were written to it");
                 }
                 kind => {
                     tracing::error!(%segment, offset_bytes, length_bytes, ?kind, "the write-ahead log is damaged");
@@ -184,15 +217,17 @@ impl Settler {
 
     /// Writes a batch and lets go of its segments, or keeps it.
     async fn write(&mut self, batch: Batch) -> Result<(), Failure> {
-        let written = match time::timeout(PATIENCE, batch.write(&self.storage)).await {
+        let writing = batch.write(&self.storage, &self.env, &self.watch);
+        let written = match time::timeout(PATIENCE, writing).await {
             Ok(written) => written.map_err(Failure::from),
             Err(_) => Err(Failure::TooSlow),
         };
         match written {
-            Ok(new) => {
-                self.counters.written(&batch, new);
+            Ok(written) => {
+                self.counters.written(&batch, &written);
+                self.watch.remember(written.news);
                 let mark = batch.mark;
-                if let Err(error) = self.with_tail(move |tail| tail.confirm(mark)).await? {
+                if let Err(error) = self.with_tail(move |tail, _| tail.confirm(mark)).await? {
                     // All it held is in the ledger; the next call tries again.
                     tracing::warn!(%error, "a settled segment of the write-ahead log can't be removed");
                 }
@@ -208,12 +243,12 @@ impl Settler {
     /// Lends the tail to a thread that may block.
     async fn with_tail<T: Send + 'static>(
         &mut self,
-        act: impl FnOnce(&mut Tail) -> T + Send + 'static,
+        act: impl FnOnce(&mut Tail, &mut Texts) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        let mut tail = self.tail.take().ok_or(Failure::TailLost)?;
+        let (mut tail, mut texts) = self.tail.take().ok_or(Failure::TailLost)?;
         let lent = task::spawn_blocking(move || {
-            let result = act(&mut tail);
-            (tail, result)
+            let result = act(&mut tail, &mut texts);
+            ((tail, texts), result)
         });
         let (tail, result) = lent.await.map_err(|_| Failure::TailLost)?;
         self.tail = Some(tail);

@@ -1,148 +1,303 @@
 //! The SQL of usage. Nobody else touches these tables.
 
-use crate::{settle::Event, usage::CurrentUsage};
-use insula_blueprint::QuotaWindow;
-use insula_kernel::{AdmissionId, Instant, KeyId, OrgId, Quantity};
-use insula_storage::{
-    FromRow, PlatformTx, Statement, StoreError, StoreResult, TenantTx, Value, args, statements,
+mod query;
+
+pub(crate) use query::{
+    EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups, day_series,
+    event, key_uses, of_day, orgs_of_days, rollups, series_of, totals,
 };
-use std::collections::{BTreeMap, HashSet};
+
+use crate::{
+    settle::{Crossed, Event, Member, Tally},
+    usage::Step,
+};
+use insula_kernel::{Instant, OrgId};
+use insula_storage::{PlatformTx, StoreError, StoreResult, Value, args, statements};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+use uuid::Uuid;
 
 statements! {
     catalogue METERING_STATEMENTS of Platform;
-    Ledger INSERT_EVENTS(
-        tenant: Id, id: Id, at: Int, kind: Text, route: Text, key: Id, user: Id, quantities: Text, status: Int,
-        outcome: Text, recovered: Bool, bytes_in: Int, bytes_out: Int, duration_us: Int,
+    Ledger INSERT_REQUESTS(
+        tenant: Id, id: Id, at: Int, operation: Text, project: Id, team: Id, key: Id, user: Id, environment: Int,
+        quantities: Text, reserved: Text, checks: Bytes, blueprint: Int, status: Int, outcome: Text, recovered: Bool,
+        bytes_in: Int, bytes_out: Int, duration_us: Int,
     ) =
-        "INSERT INTO usage_event (tenant_id, id, at, kind, route, key_id, user_id, quantities, status, outcome, recovered,
-                                  bytes_in, bytes_out, duration_us)
+        "INSERT INTO usage_event (tenant_id, id, at, operation, project_id, team_id, key_id, user_id, environment,
+                                  quantities, reserved, checks, blueprint, status, outcome, recovered, bytes_in,
+                                  bytes_out, duration_us)
          VALUES {rows}
-         ON CONFLICT (tenant_id, id) DO NOTHING
-         RETURNING tenant_id, id";
+         ON CONFLICT (tenant_id, id) DO NOTHING";
+    Ledger INSERT_REPORTS(
+        tenant: Id, id: Id, at: Int, received: Int, kind: Text, operation: Text, source: Text, subject: Text,
+        project: Id, team: Id, key: Id, user: Id, service: Id, environment: Int, quantities: Text, groups: Text,
+        data: Text,
+    ) =
+        "INSERT INTO usage_event (tenant_id, id, at, received_at, kind, operation, source, subject, project_id, team_id,
+                                  key_id, user_id, service_id, environment, quantities, groups, data)
+         VALUES {rows}
+         ON CONFLICT (tenant_id, id) DO NOTHING";
+    Ledger INSERT_KEYS(key: Bytes, body: Bytes, tenant: Id, event: Id) =
+        "INSERT INTO event_key (key, body, tenant_id, event_id) VALUES {rows} ON CONFLICT (key) DO NOTHING";
+    // Many rows are looked up by a join: SQLite would search the whole table for rows that are in a list of rows.
+    Ledger KNOWN_EVENTS(tenant: Id, id: Id) =
+        "WITH wanted (tenant_id, id) AS (VALUES {rows})
+         SELECT e.tenant_id, e.id FROM wanted w JOIN usage_event e ON e.tenant_id = w.tenant_id AND e.id = w.id";
+    Ledger BODIES_OF_KEYS(key: Bytes) =
+        "WITH wanted (key) AS (VALUES {rows})
+         SELECT k.key, k.body FROM wanted w JOIN event_key k ON k.key = w.key";
+    Ledger HIGHEST_KEY(from: Bytes, to: Bytes) =
+        "SELECT key FROM event_key WHERE key >= $1 AND key <= $2 ORDER BY key DESC LIMIT 1";
+    Ledger KNOWN_KEYS(key: Bytes) = "SELECT key FROM event_key WHERE key IN (VALUES {rows})";
     // Neither engine may be let past the end of its integers: one would refuse the batch for ever, the other go on in
     // floating point.
-    Ledger ADD_TO_ROLLUPS(tenant: Id, meter: Text, span: Text, start: Int, quantity: Int) =
-        "INSERT INTO usage_rollup (tenant_id, meter, span, start_at, quantity)
+    Ledger ADD_TO_ROLLUPS(
+        tenant: Id, meter: Text, span: Text, start: Int, fold: Int, quantity: Int, events: Int, digest: Int, last: Int,
+    ) =
+        "INSERT INTO usage_rollup (tenant_id, meter, span, start_at, fold, quantity, events, digest, last_at)
          VALUES {rows}
-         ON CONFLICT (tenant_id, meter, span, start_at) DO UPDATE SET quantity =
-             CASE WHEN usage_rollup.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
-                  ELSE usage_rollup.quantity + excluded.quantity END
-         RETURNING quantity";
+         ON CONFLICT (tenant_id, meter, span, start_at) DO UPDATE SET
+             quantity = CASE
+                 WHEN excluded.fold = 1 AND excluded.quantity > usage_rollup.quantity THEN excluded.quantity
+                 WHEN excluded.fold = 1 THEN usage_rollup.quantity
+                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (usage_rollup.last_at, usage_rollup.quantity)
+                     THEN excluded.quantity
+                 WHEN excluded.fold = 2 THEN usage_rollup.quantity
+                 WHEN usage_rollup.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
+                 ELSE usage_rollup.quantity + excluded.quantity END,
+             fold = excluded.fold,
+             events = usage_rollup.events + excluded.events,
+             digest = (usage_rollup.digest + excluded.digest) & 4611686018427387903,
+             last_at = CASE WHEN excluded.last_at > usage_rollup.last_at THEN excluded.last_at
+                            ELSE usage_rollup.last_at END";
+    Ledger ADD_TO_SERIES(
+        tenant: Id, meter: Text, start: Int, series: Bytes, dims: Text, fold: Int, quantity: Int, events: Int, last: Int,
+    ) =
+        "INSERT INTO usage_series (tenant_id, meter, start_at, series, dims, fold, quantity, events, last_at)
+         VALUES {rows}
+         ON CONFLICT (tenant_id, meter, start_at, series) DO UPDATE SET
+             quantity = CASE
+                 WHEN excluded.fold = 1 AND excluded.quantity > usage_series.quantity THEN excluded.quantity
+                 WHEN excluded.fold = 1 THEN usage_series.quantity
+                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (usage_series.last_at, usage_series.quantity)
+                     THEN excluded.quantity
+                 WHEN excluded.fold = 2 THEN usage_series.quantity
+                 WHEN usage_series.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
+                 ELSE usage_series.quantity + excluded.quantity END,
+             fold = excluded.fold,
+             events = usage_series.events + excluded.events,
+             last_at = CASE WHEN excluded.last_at > usage_series.last_at THEN excluded.last_at
+                            ELSE usage_series.last_at END";
+    Ledger INSERT_MEMBERS(tenant: Id, meter: Text, span: Text, start: Int, member: Bytes) =
+        "INSERT INTO usage_unique (tenant_id, meter, span, start_at, member)
+         VALUES {rows}
+         ON CONFLICT (tenant_id, meter, span, start_at, member) DO NOTHING
+         RETURNING tenant_id, meter, span, start_at, member";
     Ledger NOTE_KEY_USE(tenant: Id, key: Id, at: Int) =
         "INSERT INTO key_use (tenant_id, key_id, last_used_at)
          VALUES {rows}
          ON CONFLICT (tenant_id, key_id) DO UPDATE SET last_used_at =
              CASE WHEN excluded.last_used_at > key_use.last_used_at THEN excluded.last_used_at
                   ELSE key_use.last_used_at END";
+    // What is told of a hold in any order comes to the same: the first beginning fills it in, the latest promise and the
+    // earliest end count.
+    Ledger PUT_HOLDS(
+        tenant: Id, id: Id, limit_name: Text, hold_key: Text, project: Id, team: Id, key: Id, until: Text, begun: Int,
+        expires: Int, ended: Int,
+    ) =
+        "INSERT INTO hold (tenant_id, id, limit_name, hold_key, project_id, team_id, key_id, until, begun_at, expires_at,
+                           ended_at)
+         VALUES {rows}
+         ON CONFLICT (tenant_id, id) DO UPDATE SET
+             limit_name = CASE WHEN hold.limit_name = '' THEN excluded.limit_name ELSE hold.limit_name END,
+             hold_key = CASE WHEN hold.limit_name = '' THEN excluded.hold_key ELSE hold.hold_key END,
+             project_id = CASE WHEN hold.limit_name = '' THEN excluded.project_id ELSE hold.project_id END,
+             team_id = CASE WHEN hold.limit_name = '' THEN excluded.team_id ELSE hold.team_id END,
+             key_id = CASE WHEN hold.limit_name = '' THEN excluded.key_id ELSE hold.key_id END,
+             until = CASE WHEN hold.limit_name = '' THEN excluded.until ELSE hold.until END,
+             begun_at = CASE WHEN hold.limit_name = '' THEN excluded.begun_at ELSE hold.begun_at END,
+             expires_at = CASE WHEN hold.expires_at IS NULL OR excluded.expires_at > hold.expires_at
+                               THEN excluded.expires_at ELSE hold.expires_at END,
+             ended_at = CASE WHEN hold.ended_at IS NULL OR excluded.ended_at < hold.ended_at
+                             THEN excluded.ended_at ELSE hold.ended_at END";
+    Ledger INSERT_CROSSINGS(tenant: Id, limit_name: Text, subject: Text, period: Int, level: Int, at: Int) =
+        "INSERT INTO threshold_crossing (tenant_id, limit_name, subject, period_start, level, crossed_at)
+         VALUES {rows}
+         ON CONFLICT (tenant_id, limit_name, subject, period_start, level) DO NOTHING
+         RETURNING tenant_id, limit_name, period_start, level";
     Ledger CURRENT(hour: Int, day: Int) =
-        "SELECT tenant_id, meter, span, start_at, quantity FROM usage_rollup
-         WHERE (span = 'hour' AND start_at >= $1) OR (span = 'day' AND start_at >= $2)
-         ORDER BY start_at, tenant_id, meter";
+        "SELECT tenant_id, meter, span, start_at, quantity FROM usage_rollup WHERE span = 'hour' AND start_at >= $1
+         UNION ALL
+         SELECT tenant_id, meter, span, start_at, quantity FROM usage_rollup WHERE span = 'day' AND start_at >= $2
+         ORDER BY 4, 1, 2";
     Ledger OF_DAY(tenant: Id, meter: Text, span: Text, start: Int) =
-        "SELECT tenant_id, quantity FROM usage_rollup WHERE (tenant_id, meter, span, start_at) IN (VALUES {rows})";
+        "WITH wanted (tenant_id, meter, span, start_at) AS (VALUES {rows})
+         SELECT r.tenant_id, r.quantity FROM wanted w JOIN usage_rollup r
+             ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span AND r.start_at = w.start_at";
+    // Sums of many large numbers, in two parts that can't get too large.
+    Ledger TOTALS(number: Int, tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
+        "WITH wanted (number, tenant_id, meter, span, from_at, to_at) AS (VALUES {rows})
+         SELECT w.number, CAST(sum(r.quantity / 4294967296) AS BIGINT), CAST(sum(r.quantity % 4294967296) AS BIGINT)
+         FROM wanted w JOIN usage_rollup r ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+             AND r.start_at >= w.from_at AND r.start_at < w.to_at
+         GROUP BY w.number";
+    Ledger SERIES_OF(number: Int, tenant: Id, meter: Text, from: Int, to: Int) =
+        "WITH wanted (number, tenant_id, meter, from_at, to_at) AS (VALUES {rows})
+         SELECT w.number, min(s.dims), CAST(sum(s.quantity / 4294967296) AS BIGINT),
+                CAST(sum(s.quantity % 4294967296) AS BIGINT)
+         FROM wanted w JOIN usage_series s ON s.tenant_id = w.tenant_id AND s.meter = w.meter
+             AND s.start_at >= w.from_at AND s.start_at < w.to_at
+         GROUP BY w.number, s.series";
+    Ledger ACTIVE_HOLDS(now: Int) =
+        "SELECT tenant_id, id, limit_name, hold_key, project_id, team_id, key_id, until, begun_at, expires_at FROM hold
+         WHERE ended_at IS NULL AND limit_name <> '' AND (expires_at IS NULL OR expires_at > $1)
+         ORDER BY tenant_id, id";
+    Ledger ORGS_OF_DAYS(from: Int, to: Int) =
+        "SELECT DISTINCT tenant_id, start_at FROM usage_rollup WHERE span = 'day' AND start_at >= $1 AND start_at < $2
+         ORDER BY tenant_id, start_at";
+    Ledger DAY_EVENTS(tenant: Id, from: Int, from_id: Id, to: Int, limit: Int) =
+        "SELECT at, id, quantities FROM usage_event
+         WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4
+         ORDER BY at, id LIMIT $5";
+    Ledger DAY_METERS(tenant: Id, day: Int) =
+        "SELECT meter FROM usage_rollup WHERE tenant_id = $1 AND span = 'day' AND start_at = $2";
+    Ledger DAY_ROLLUPS(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
+        "WITH wanted (tenant_id, meter, span, from_at, to_at) AS (VALUES {rows})
+         SELECT r.meter, r.span, r.start_at, r.quantity, r.events, r.digest FROM wanted w JOIN usage_rollup r
+             ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+             AND r.start_at >= w.from_at AND r.start_at < w.to_at";
+    Ledger DAY_SERIES(tenant: Id, meter: Text, from: Int, to: Int) =
+        "WITH wanted (tenant_id, meter, from_at, to_at) AS (VALUES {rows})
+         SELECT s.meter, s.start_at, s.quantity, s.events FROM wanted w JOIN usage_series s
+             ON s.tenant_id = w.tenant_id AND s.meter = w.meter
+             AND s.start_at >= w.from_at AND s.start_at < w.to_at";
 }
 
-statements! {
-    catalogue METERING_TENANT_STATEMENTS of Tenant;
-    Ledger ROLLUPS(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
-        "SELECT start_at, quantity FROM usage_rollup
-         WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5
-         ORDER BY start_at";
-    Ledger KEY_USES(tenant: Id) = "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1";
+pub use query::METERING_TENANT_STATEMENTS;
+
+/// Why events weren't inserted: some of them are known to the ledger, or stand twice among these.
+pub(crate) struct Repeated;
+
+/// Inserts the keys of reports, each of which must be new.
+pub(crate) async fn insert_keys(tx: &mut PlatformTx, events: &[&Event]) -> StoreResult<Result<(), Repeated>> {
+    let mut rows = Vec::new();
+    events.iter().for_each(|event| event.put_key(&mut rows));
+    insert_new(tx, &INSERT_KEYS, rows).await
 }
 
-/// How many rows go into one statement. Few different numbers, since each is a statement of its own that the engines
-/// keep prepared.
-const PIECES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
-
-async fn in_pieces<T: FromRow>(
-    tx: &mut PlatformTx,
-    statement: &'static Statement<insula_storage::Platform>,
-    mut rows: Vec<Vec<Value>>,
-) -> StoreResult<Vec<T>> {
-    let mut returned = Vec::new();
-    while let Some(piece) = PIECES.into_iter().find(|piece| *piece <= rows.len()) {
-        returned.extend(tx.fetch_rows(statement, rows.drain(..piece).collect()).await?);
-    }
-    Ok(returned)
-}
-
-/// Writes the events that aren't there yet, and says which they were.
+/// Inserts events, each of which must be new.
 pub(crate) async fn insert_events(
     tx: &mut PlatformTx,
+    events: &[&Event],
+) -> StoreResult<Result<(), Repeated>> {
+    let (mut requests, mut reports) = (Vec::new(), Vec::new());
+    requests.reserve(events.len() * INSERT_REQUESTS.params().len());
+    for event in events {
+        event.put_request(&mut requests);
+        event.put_report(&mut reports);
+    }
+    if insert_new(tx, &INSERT_REQUESTS, requests).await?.is_err() {
+        return Ok(Err(Repeated));
+    }
+    insert_new(tx, &INSERT_REPORTS, reports).await
+}
+
+async fn insert_new(
+    tx: &mut PlatformTx,
+    statement: &'static insula_storage::Statement<insula_storage::Platform>,
+    values: Vec<Value>,
+) -> StoreResult<Result<(), Repeated>> {
+    let rows = values.len() / statement.params().len();
+    let inserted = tx.execute_rows(statement, values).await?;
+    Ok(if usize::try_from(inserted) == Ok(rows) { Ok(()) } else { Err(Repeated) })
+}
+
+/// Which of these events the ledger knows.
+pub(crate) async fn known_events(
+    tx: &mut PlatformTx,
     events: &[Event],
-) -> StoreResult<HashSet<(OrgId, AdmissionId)>> {
-    let rows = events.iter().map(Event::values).collect();
-    Ok(in_pieces(tx, &INSERT_EVENTS, rows).await?.into_iter().collect())
+) -> StoreResult<HashSet<(OrgId, Uuid)>> {
+    let rows = events.iter().flat_map(|event| [event.org.into(), event.id.into()]).collect();
+    Ok(tx.fetch_rows(&KNOWN_EVENTS, rows).await?.into_iter().collect())
 }
 
-/// A sum of one meter in one window: whose, of which meter, the window's name and its start.
-pub(crate) type RollupKey<'a> = (OrgId, &'a str, &'static str, Instant);
-
-/// Adds to sums. True if one of them has come to the end of what can be represented, and stays there.
-pub(crate) async fn add_to_rollups(
-    tx: &mut PlatformTx,
-    sums: &BTreeMap<RollupKey<'_>, i64>,
-) -> StoreResult<bool> {
-    let rows = sums.iter().map(|(&(org, meter, span, start), &sum)| args![org, meter, span, start, sum]);
-    let sums: Vec<(i64,)> = in_pieces(tx, &ADD_TO_ROLLUPS, rows.collect()).await?;
-    Ok(sums.contains(&(i64::MAX,)))
+/// Which of these reports' keys the ledger knows.
+pub(crate) async fn known_keys(tx: &mut PlatformTx, events: &[Event]) -> StoreResult<HashSet<Vec<u8>>> {
+    let keys = events.iter().filter_map(|event| Some(event.key()?.as_slice().into()));
+    let known: Vec<(Vec<u8>,)> = tx.fetch_rows(&KNOWN_KEYS, keys.collect()).await?;
+    Ok(known.into_iter().map(|(key,)| key).collect())
 }
 
-/// Notes when keys were used, unless a later use is known.
-pub(crate) async fn note_key_use(
-    tx: &mut PlatformTx,
-    uses: &BTreeMap<(OrgId, KeyId), Instant>,
-) -> StoreResult<()> {
-    let rows = uses.iter().map(|(&(org, key), &at)| args![org, key, at]).collect();
-    in_pieces::<(i64,)>(tx, &NOTE_KEY_USE, rows).await.map(drop)
+/// Inserts the values that count once, and says which are new.
+pub(crate) async fn insert_members(tx: &mut PlatformTx, tally: &Tally) -> StoreResult<Vec<Member>> {
+    let new: Vec<(OrgId, String, String, Instant, Vec<u8>)> =
+        tx.fetch_rows(&INSERT_MEMBERS, tally.member_values()).await?;
+    let member = |(org, meter, span, start, member): (OrgId, String, String, Instant, Vec<u8>)| {
+        let step = if span == "series" { None } else { Some(step(&span)?) };
+        Ok(Member { org, meter: meter.into(), step, start, member })
+    };
+    new.into_iter().map(member).collect()
 }
 
-/// Sums of the windows that begin at these instants or later.
-pub(crate) async fn current(
-    tx: &mut PlatformTx,
-    hour: Instant,
-    day: Instant,
-) -> StoreResult<Vec<CurrentUsage>> {
-    let rows: Vec<(OrgId, String, String, Instant, Quantity)> =
-        tx.fetch_all(&CURRENT, args![hour, day]).await?;
-    rows.into_iter()
-        .map(|(org, meter, span, start, quantity)| {
-            Ok(CurrentUsage { org, meter, window: window(&span)?, start, quantity })
-        })
-        .collect()
-}
-
-fn window(span: &str) -> StoreResult<QuotaWindow> {
-    [QuotaWindow::Hour, QuotaWindow::Day]
+/// The step of this name.
+pub(crate) fn step(name: &str) -> StoreResult<Step> {
+    Step::ALL
         .into_iter()
-        .find(|window| window.name() == span)
-        .ok_or_else(|| StoreError::Failed(format!("a roll-up of an unknown span: {span}")))
+        .find(|step| step.name() == name)
+        .ok_or_else(|| StoreError::Failed(format!("a roll-up of an unknown span: {name}")))
 }
 
-/// Sums of one day, of those organizations that have any.
-pub(crate) async fn of_day(
+/// Adds to the sums of windows and of series, and notes when keys were used.
+pub(crate) async fn add_sums(tx: &mut PlatformTx, tally: &Tally) -> StoreResult<()> {
+    tx.execute_rows(&ADD_TO_ROLLUPS, tally.rollup_values()).await?;
+    tx.execute_rows(&ADD_TO_SERIES, tally.series_values()).await?;
+    let uses = tally.uses.iter().flat_map(|(&(org, key), &at)| [org.into(), key.into(), at.into()]);
+    tx.execute_rows(&NOTE_KEY_USE, uses.collect()).await?;
+    Ok(())
+}
+
+/// Takes in what is told of holds.
+pub(crate) async fn put_holds(tx: &mut PlatformTx, rows: Vec<Value>) -> StoreResult<()> {
+    tx.execute_rows(&PUT_HOLDS, rows).await.map(drop)
+}
+
+/// Notes levels that were crossed, and says which of them are new: whose, of which limit, in the period from when on,
+/// which level.
+pub(crate) async fn insert_crossings(
     tx: &mut PlatformTx,
-    orgs: &[OrgId],
-    meter: &str,
-    day: Instant,
-) -> StoreResult<Vec<(OrgId, Quantity)>> {
-    let rows = orgs.iter().map(|&org| args![org, meter, QuotaWindow::Day.name(), day]).collect();
-    in_pieces(tx, &OF_DAY, rows).await
+    crossed: &[Crossed],
+    now: Instant,
+) -> StoreResult<HashSet<(OrgId, String, Instant, i64)>> {
+    let rows = crossed.iter().flat_map(|one| {
+        let limit = Arc::clone(&one.limit);
+        args![one.org, limit, "", one.period.start, u32::from(one.level), now]
+    });
+    Ok(tx.fetch_rows(&INSERT_CROSSINGS, rows.collect()).await?.into_iter().collect())
 }
 
-/// Sums of the windows that begin in a half-open stretch of time, those that have any.
-pub(crate) async fn rollups(
-    tx: &mut TenantTx,
-    meter: &str,
-    window: QuotaWindow,
-    from: Instant,
-    to: Instant,
-) -> StoreResult<Vec<(Instant, Quantity)>> {
-    tx.fetch_all(&ROLLUPS, args![meter, window.name(), from, to]).await
+/// Those of these keys that are in the ledger, with the digest of the body each is there with.
+pub(crate) async fn bodies_of(
+    tx: &mut PlatformTx,
+    keys: &[[u8; 32]],
+) -> StoreResult<HashMap<[u8; 32], [u8; 16]>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let values = keys.iter().map(|key| key.as_slice().into()).collect();
+    let known: Vec<(Vec<u8>, Vec<u8>)> = tx.fetch_rows(&BODIES_OF_KEYS, values).await?;
+    let read = |(key, body): (Vec<u8>, Vec<u8>)| Some((key.try_into().ok()?, body.try_into().ok()?));
+    let cut_off = || StoreError::Failed("a key of an event is cut off".to_owned());
+    known.into_iter().map(|row| read(row).ok_or_else(cut_off)).collect()
 }
 
-/// When each key of the organization was last used.
-pub(crate) async fn key_uses(tx: &mut TenantTx) -> StoreResult<Vec<(KeyId, Instant)>> {
-    tx.fetch_all(&KEY_USES, args![]).await
+/// The highest key in the ledger of a source; zeros if it has none.
+pub(crate) async fn highest_key(tx: &mut PlatformTx, source: &[u8; 16]) -> StoreResult<[u8; 32]> {
+    let (mut from, mut to) = ([0; 32], [0xff; 32]);
+    from[..16].copy_from_slice(source);
+    to[..16].copy_from_slice(source);
+    let found: Option<(Vec<u8>,)> = tx.fetch_optional(&HIGHEST_KEY, args![&from[..], &to[..]]).await?;
+    Ok(found.and_then(|(key,)| key.try_into().ok()).unwrap_or([0; 32]))
 }

@@ -3,8 +3,17 @@
 //! The answers come from roll-ups, so they cover what is settled: who needs what was acknowledged a moment ago flushes
 //! the [settler](crate::SettlerHandle::flush) first.
 
+mod explain;
+mod restore;
+mod step;
+
+pub use explain::{Crossing, EventRecord, crossings, event};
+pub use restore::{
+    ActiveHold, CurrentUsage, Scope, ScopedUsage, Subject, Wanted, active_holds, current, scoped, totals,
+};
+pub use step::{Period, Step};
+
 use crate::store;
-use insula_blueprint::QuotaWindow;
 use insula_kernel::{Error, Instant, KeyId, OrgId, Quantity, Result};
 use insula_storage::{PlatformTx, StoreResult, TenantTx};
 use std::collections::HashMap;
@@ -16,34 +25,10 @@ pub const MAX_BUCKETS: i64 = 1_000;
 pub(crate) const EARLIEST: Instant = Instant::from_secs(0);
 const LATEST: Instant = Instant::from_secs(32_503_680_000);
 
-/// What an organization used of a meter in a window that has not ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CurrentUsage {
-    /// Whose.
-    pub org: OrgId,
-    /// Of what.
-    pub meter: String,
-    /// In what kind of window.
-    pub window: QuotaWindow,
-    /// The start of the window.
-    pub start: Instant,
-    /// How much.
-    pub quantity: Quantity,
-}
-
-/// What every organization used in the windows of `now`, for quota counters to begin with; the earliest window first.
-///
-/// Windows later than that of `now` are included. There are some only if the clock has been set back, and a limit may
-/// then refuse early but must not admit too much once it gets there again.
-pub async fn current(tx: &mut PlatformTx, now: Instant) -> StoreResult<Vec<CurrentUsage>> {
-    let start = |window: QuotaWindow| now.floor(window.span());
-    store::current(tx, start(QuotaWindow::Hour), start(QuotaWindow::Day)).await
-}
-
 /// Whole windows, one after the other, at least one and at most [`MAX_BUCKETS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Windows {
-    kind: QuotaWindow,
+    step: Step,
     first: Instant,
     end: Instant,
 }
@@ -53,7 +38,7 @@ impl Windows {
     ///
     /// # Errors
     /// 422, pointing at `?from` or `?to`, when there are none or too many of them.
-    pub fn covering(from: Instant, to: Instant, kind: QuotaWindow) -> Result<Self> {
+    pub fn covering(from: Instant, to: Instant, step: Step) -> Result<Self> {
         for (instant, pointer) in [(to, "?to"), (from, "?from")] {
             if !(EARLIEST..LATEST).contains(&instant) {
                 let detail = format!("Usage can be asked for from {EARLIEST} to {LATEST}.");
@@ -64,13 +49,13 @@ impl Windows {
             let detail = format!("The stretch from {from} to {to} is empty: `from` must be before `to`.");
             return Err(Error::invalid_field("?from", "out_of_range", detail));
         }
-        let span = kind.span().as_micros();
-        let first = from.floor(kind.span());
-        let last = Instant::from_micros(to.as_micros() - 1).floor(kind.span());
-        let windows = Self { kind, first, end: last + kind.span() };
+        let span = step.span().as_micros();
+        let first = from.floor(step.span());
+        let last = Instant::from_micros(to.as_micros() - 1).floor(step.span());
+        let windows = Self { step, first, end: last + step.span() };
         let count = (windows.end.as_micros() - first.as_micros()) / span;
         if count > MAX_BUCKETS {
-            let name = kind.name();
+            let name = step.name();
             let detail =
                 format!("By the {name}, that is {count} values; at most {MAX_BUCKETS} can be asked for.");
             return Err(Error::invalid_field("?from", "too_many_buckets", detail));
@@ -79,7 +64,7 @@ impl Windows {
     }
 
     fn starts(self) -> impl Iterator<Item = Instant> {
-        std::iter::successors(Some(self.first), move |start| Some(*start + self.kind.span()))
+        std::iter::successors(Some(self.first), move |start| Some(*start + self.step.span()))
             .take_while(move |start| *start < self.end)
     }
 }
@@ -97,11 +82,11 @@ pub struct Bucket {
 
 /// What the organization used of a meter in each of these windows, those without usage included.
 pub async fn buckets(tx: &mut TenantTx, meter: &str, windows: Windows) -> StoreResult<Vec<Bucket>> {
-    let rollups = store::rollups(tx, meter, windows.kind, windows.first, windows.end).await?;
+    let rollups = store::rollups(tx, meter, windows.step, windows.first, windows.end).await?;
     let used: HashMap<Instant, Quantity> = rollups.into_iter().collect();
     let bucket = |start| Bucket {
         start,
-        end: start + windows.kind.span(),
+        end: start + windows.step.span(),
         quantity: used.get(&start).copied().unwrap_or_default(),
     };
     Ok(windows.starts().map(bucket).collect())
@@ -119,7 +104,7 @@ pub async fn today(
     meter: &str,
     now: Instant,
 ) -> StoreResult<HashMap<OrgId, Quantity>> {
-    let day = now.floor(QuotaWindow::Day.span());
+    let day = now.floor(Step::Day.span());
     Ok(store::of_day(tx, orgs, meter, day).await?.into_iter().collect())
 }
 
@@ -131,30 +116,30 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn error(from: &str, to: &str, kind: QuotaWindow) -> (String, &'static str) {
-        let error = Windows::covering(at(from), at(to), kind).unwrap_err();
+    fn error(from: &str, to: &str, step: Step) -> (String, &'static str) {
+        let error = Windows::covering(at(from), at(to), step).unwrap_err();
         (error.fields()[0].pointer.clone(), error.fields()[0].code)
     }
 
     #[test]
     fn windows_cover_the_stretch_and_no_more() {
-        let starts = |from, to, kind| {
-            let windows = Windows::covering(at(from), at(to), kind).unwrap();
+        let starts = |from, to, step| {
+            let windows = Windows::covering(at(from), at(to), step).unwrap();
             windows.starts().map(|start| start.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(
-            starts("2026-03-01T10:30:00Z", "2026-03-01T12:00:00Z", QuotaWindow::Hour),
+            starts("2026-03-01T10:30:00Z", "2026-03-01T12:00:00Z", Step::Hour),
             ["2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z"]
         );
         assert_eq!(
-            starts("2026-02-28T23:59:59Z", "2026-03-01T00:00:00.000001Z", QuotaWindow::Day),
+            starts("2026-02-28T23:59:59Z", "2026-03-01T00:00:00.000001Z", Step::Day),
             ["2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z"]
         );
     }
 
     #[test]
     fn too_many_windows_or_none_are_refused() {
-        let (hour, day) = (QuotaWindow::Hour, QuotaWindow::Day);
+        let (hour, day) = (Step::Hour, Step::Day);
         let day_0 = "2026-01-01T00:00:00Z";
         assert_eq!(error(day_0, day_0, day), ("?from".into(), "out_of_range"));
         assert_eq!(error(day_0, "2026-02-11T17:00:00Z", hour), ("?from".into(), "too_many_buckets"));

@@ -62,6 +62,8 @@ fn child_that_is_killed() {
                         let id = ticket.admission();
                         settle(&mut writer, ticket, tokens);
                         say(&format!("settled {id} {tokens}\n"));
+                        let reported = common::report(&mut writer, &env, tokens);
+                        say(&format!("reported {} {tokens}\n", AdmissionId::from_uuid(reported.uuid())));
                     }
                 }
             });
@@ -75,6 +77,9 @@ fn child_that_is_killed() {
                 for (id, tokens) in entries {
                     lines += &format!("{kind} {id} {tokens}\n");
                 }
+            }
+            for (id, tokens) in &told.reported {
+                lines += &format!("reported {} {tokens}\n", AdmissionId::from_uuid(id.uuid()));
             }
             assert!(told.damaged.iter().all(|damage| damage.kind == DamageKind::Torn), "{:?}", told.damaged);
             ledger.write_all(lines.as_bytes()).unwrap();
@@ -95,7 +100,7 @@ fn fact(line: &str) -> Option<(&str, AdmissionId, i64)> {
 #[test]
 fn what_was_acknowledged_outlives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut intents, mut settled) = (Facts::new(), Facts::new());
+    let (mut intents, mut settled, mut reported) = (Facts::new(), Facts::new(), Facts::new());
     for round in 0..5 {
         let mut running = child("child_that_is_killed", dir.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(running.stdout.take().unwrap());
@@ -105,6 +110,7 @@ fn what_was_acknowledged_outlives_kill_9() {
             match fact(&line) {
                 Some(("intent", id, tokens)) => drop(intents.insert(id, tokens)),
                 Some(("settled", id, tokens)) => drop(settled.insert(id, tokens)),
+                Some(("reported", id, tokens)) => drop(reported.insert(id, tokens)),
                 _ => {}
             }
             line.clear();
@@ -118,7 +124,7 @@ fn what_was_acknowledged_outlives_kill_9() {
     }
 
     // What the settlers of the killed runs wrote, and what is still in the log. Told twice counts once.
-    let (mut charged, mut recovered) = (Facts::new(), Facts::new());
+    let (mut charged, mut recovered, mut taken_in) = (Facts::new(), Facts::new(), Facts::new());
     let ledger = fs::read_to_string(dir.path().join("ledger")).unwrap();
     for line in ledger.split_inclusive('\n') {
         match fact(line) {
@@ -126,6 +132,7 @@ fn what_was_acknowledged_outlives_kill_9() {
                 assert!([None, Some(tokens)].contains(&charged.insert(id, tokens)));
             }
             Some(("recovered", id, tokens)) => drop(recovered.insert(id, tokens)),
+            Some(("reported", id, tokens)) => drop(taken_in.insert(id, tokens)),
             _ => {}
         }
     }
@@ -137,6 +144,10 @@ fn what_was_acknowledged_outlives_kill_9() {
         assert!([None, Some(tokens)].contains(&charged.insert(id, tokens)));
     }
     recovered.extend(told.recovered);
+    taken_in.extend(told.reported.iter().map(|(id, tokens)| (AdmissionId::from_uuid(id.uuid()), *tokens)));
+    for (id, tokens) in &reported {
+        assert_eq!(taken_in.get(id), Some(tokens), "an acknowledged report is charged as it was");
+    }
 
     for (id, tokens) in &settled {
         assert_eq!(charged.get(id), Some(tokens), "an acknowledged settlement is charged as it was");

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+#[expect(dead_code, reason = "not all that settlement is tested with is needed here")]
 mod support;
 
 use arc_swap::ArcSwap;
@@ -14,6 +15,7 @@ use insula_kernel::{Epoch, Error, Instant, OrgId, Quantity, Result, SessionId, S
 use insula_metering::{
     SettlerHandle,
     http::{Counted, LiveLimit, LiveLimits, State, Stocks, api},
+    ingest::{self, Ingest},
 };
 use insula_testkit::{TestStore, on_both_engines};
 use insula_web::{Credential, Entrance};
@@ -77,8 +79,8 @@ impl LiveLimits for Fixed {
         let none = LiveLimit { bound: None, used: Quantity::ZERO, resets_at: None };
         match limit.get() {
             0 => LiveLimit { bound: Some(quantity(2)), ..none },
-            1 => none,
-            2 => {
+            1..=3 => none,
+            4 => {
                 let resets_at = Some(now.floor(Span::from_days(1)) + Span::from_days(1));
                 LiveLimit { bound: Some(quantity(100)), used: quantity(30), resets_at }
             }
@@ -94,6 +96,22 @@ impl Stocks for Fixed {
     }
 }
 
+/// Nobody counts what is reported here.
+struct Nobody;
+
+impl ingest::Live for Nobody {
+    fn project(&self, _: OrgId, _: insula_kernel::ProjectId) -> Option<Option<insula_kernel::TeamId>> {
+        None
+    }
+    fn key(&self, _: OrgId, _: &str) -> Option<insula_kernel::KeyId> {
+        None
+    }
+    fn count(&self, _: &ingest::Counted<'_>) {}
+    fn end_holds(&self, _: OrgId, _: &str, _: &str) -> Vec<insula_kernel::HoldId> {
+        Vec::new()
+    }
+}
+
 struct Server {
     run: Run,
     org: OrgId,
@@ -102,13 +120,20 @@ struct Server {
 }
 
 async fn server(store: &TestStore, permissions: &[insula_blueprint::PermissionId]) -> Server {
-    let (run, settler) = Run::start(store).await;
+    let (run, settler, log) = Run::with_log(store).await;
     let settler = settler.start();
     let org = OrgId::generate(&run.env);
     let state = State {
         storage: run.storage.clone(),
         env: run.env.clone(),
         settler: settler.clone(),
+        ingest: Arc::new(Ingest::new(
+            run.storage.clone(),
+            run.env.clone(),
+            log,
+            settler.clone(),
+            Box::new(Nobody),
+        )),
         blueprint: Arc::new(ArcSwap::from_pointee(
             insula_blueprint::check("blueprint.toml", BLUEPRINT).unwrap().compile(),
         )),
@@ -212,14 +237,17 @@ on_both_engines! {
             let headline = key == "requests_per_day";
             let warn_at = if headline { json!([50, 100]) } else { json!([80, 90, 100]) };
             let resets_at = headline.then_some("2026-03-02T00:00:00Z");
-            json!({ "key": key, "kind": kind, "window": window, "used": used, "limit": limit, "remaining": remaining,
+            json!({ "key": key, "kind": kind, "window": window, "meter": headline.then_some("requests"),
+                    "per": if kind == "rate" { "key" } else { "organization" }, "on_exceed": "reject", "used": used, "limit": limit, "remaining": remaining,
                     "resets_at": resets_at, "warn_at": warn_at, "headline": headline })
         };
         let mut rate = limit("requests_per_second", "rate", Some("second"), 0, Some(10), None);
-        rate["warn_at"] = limits["items"][3]["warn_at"].clone();
+        rate["warn_at"] = limits["items"][5]["warn_at"].clone();
         let expected = json!([
             limit("members", "stock", None, 3, Some(2), Some(0)),
             limit("api_keys", "stock", None, 1, None, None),
+            limit("projects", "stock", None, 1, None, None),
+            limit("teams", "stock", None, 1, None, None),
             limit("requests_per_day", "quota", Some("day"), 30, Some(100), Some(70)),
             rate,
         ]);
@@ -239,5 +267,5 @@ fn the_document_says_what_may_be_asked() {
     assert_eq!(of("from")["required"], false);
     assert_eq!(of("window")["required"], false);
     let limit = &document["components"]["schemas"]["Limit"]["properties"];
-    assert_eq!(limit["kind"]["enum"], json!(["rate", "quota", "stock"]));
+    assert_eq!(limit["kind"]["enum"], json!(["rate", "quota", "hold", "stock"]));
 }

@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{SMALL, Told, drain, env, intent, open, segments, settle, try_intent};
-use insula_kernel::{AdmissionId, Instant, OrgId, UserId};
+use common::{SMALL, Told, drain, env, intent, open, report, segments, settle, try_intent};
+use insula_kernel::{AdmissionId, HoldId, Instant, OrgId, ProjectId, UserId};
 use insula_metering::log::{
-    CHARGES_MAX, Charge, Charges, Damage, DamageKind, Entry, Intent, IntentError, Log, NAME_MAX, Options,
-    Outcome, Settlement, UnsettledCause,
+    CHARGES_MAX, Charge, Charges, Check, Checks, Damage, DamageKind, Entry, Fold, HOLD_KEY_MAX, HoldChange,
+    HoldIntent, HoldOutcome, HoldStep, Intent, IntentError, Log, NAME_MAX, Options, Outcome, Settlement,
+    UnsettledCause, Writer,
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -15,14 +16,29 @@ fn a_pair_comes_out_as_it_went_in() {
     let (dir, env) = (tempfile::tempdir().unwrap(), env());
     let (log, mut tail) = open(dir.path());
     let mut writer = log.writer(3);
+    let reserved = [Charge::add("tokens", 4_096)];
+    let charged = [
+        Charge::add("tokens", -1),
+        Charge { meter: "größe", quantity: 5, fold: Fold::Max },
+        Charge { meter: "seats", quantity: 1, fold: Fold::Unique([9; 16]) },
+    ];
     let sent = Intent {
         admission: AdmissionId::generate(&env),
         org: OrgId::generate(&env),
         key: None,
         user: Some(UserId::generate(&env)),
+        project: Some(ProjectId::generate(&env)),
+        team: None,
+        environment: 3,
+        blueprint: 7,
         route: "chat.completions",
         at: env.now(),
-        reserved: Charges::from(&[Charge { meter: "tokens", quantity: 4_096 }]),
+        checks: Checks::from(&[
+            Check { limit: 4, kind: 1, used: 12, bound: Some(100) },
+            Check { limit: 5, kind: 1, used: i64::MAX, bound: None },
+        ]),
+        hold: Some(HoldIntent { limit: "concurrent_jobs", until: None, ttl_us: Some(900_000_000) }),
+        reserved: Charges::from(&reserved),
     };
     let used = Settlement {
         at: Instant::from_micros(1_700_000_000_123_456),
@@ -31,10 +47,9 @@ fn a_pair_comes_out_as_it_went_in() {
         bytes_in: u64::MAX,
         bytes_out: 7,
         duration_us: 123_456,
-        used: Charges::from(&[
-            Charge { meter: "tokens", quantity: -1 },
-            Charge { meter: "größe", quantity: 5 },
-        ]),
+        hold: HoldOutcome::Kept,
+        hold_key: Some("job-17"),
+        used: Charges::from(&charged),
     };
     let ticket = writer.intent(&sent).unwrap();
     assert_eq!(ticket.admission(), sent.admission);
@@ -85,7 +100,7 @@ fn segments_roll_while_intents_stay_open_and_go_only_when_confirmed() {
     let slow = intent(&mut writer, &env, 1);
     let mut expected = BTreeMap::new();
     let mut waiting = Vec::new();
-    for round in 0..500 {
+    for round in 0..1_000 {
         let ticket = intent(&mut writer, &env, round);
         expected.insert(ticket.admission(), round + 1);
         waiting.push((ticket, round + 1));
@@ -287,7 +302,7 @@ fn a_file_that_never_became_a_segment_goes() {
 fn a_segment_of_a_later_version_stops_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let (mut bytes, ..) = written(dir.path());
-    bytes[8] = 2;
+    bytes[8] = 3;
     let sum = crc32fast::hash(&bytes[..60]);
     bytes[60..64].copy_from_slice(&sum.to_le_bytes());
     fs::write(dir.path().join("000-000000000001.wal"), bytes).unwrap();
@@ -304,15 +319,13 @@ fn room_for_every_settlement_is_kept_however_large_it_gets() {
     let mut writer = log.writer(0);
     let tickets: Vec<_> = (0..40).map(|tokens| intent(&mut writer, &env, tokens)).collect();
     let names: Vec<_> = (0..CHARGES_MAX).map(|n| format!("{n:0>NAME_MAX$}")).collect();
-    let charges: Vec<_> = names.iter().map(|meter| Charge { meter, quantity: i64::MAX }).collect();
+    let fold = Fold::Unique([1; 16]);
+    let charges: Vec<_> = names.iter().map(|meter| Charge { meter, quantity: i64::MAX, fold }).collect();
+    let key = "k".repeat(HOLD_KEY_MAX);
     let largest = Settlement {
-        at: Instant::from_secs(0),
-        status: 200,
-        outcome: Outcome::Completed,
-        bytes_in: 0,
-        bytes_out: 0,
-        duration_us: 0,
+        hold_key: Some(&key),
         used: charges[..].into(),
+        ..Settlement::new(Instant::from_secs(0), 200, Outcome::Completed)
     };
     for ticket in tickets {
         writer.settle(ticket, &largest).unwrap();
@@ -329,15 +342,7 @@ fn only_its_own_writer_settles_an_intent() {
     let (log, mut tail) = open(dir.path());
     let (mut one, mut other) = (log.writer(0), log.writer(0));
     let ticket = intent(&mut one, &env, 1);
-    let settlement = Settlement {
-        at: env.now(),
-        status: 200,
-        outcome: Outcome::Released,
-        bytes_in: 0,
-        bytes_out: 0,
-        duration_us: 0,
-        used: Charges::NONE,
-    };
+    let settlement = Settlement::new(env.now(), 200, Outcome::Released);
     let refused = other.settle(ticket, &settlement).unwrap_err();
     assert!(matches!(refused.cause, UnsettledCause::ForeignTicket));
     one.settle(refused.ticket, &settlement).unwrap();
@@ -350,15 +355,8 @@ fn an_intent_that_is_too_long_is_refused_and_leaves_no_trace() {
     let (log, mut tail) = open(dir.path());
     let mut writer = log.writer(0);
     let long = "r".repeat(NAME_MAX + 1);
-    let refused = writer.intent(&Intent {
-        admission: AdmissionId::generate(&env),
-        org: OrgId::generate(&env),
-        key: None,
-        user: None,
-        route: &long,
-        at: env.now(),
-        reserved: Charges::NONE,
-    });
+    let (admission, org) = (AdmissionId::generate(&env), OrgId::generate(&env));
+    let refused = writer.intent(&Intent::new(admission, org, &long, env.now()));
     assert!(matches!(refused, Err(IntentError::TooLong(_))));
     let ticket = try_intent(&mut writer, &env, 1).unwrap();
     settle(&mut writer, ticket, 1);
@@ -403,4 +401,81 @@ fn writers_on_many_threads_and_a_tail_beside_them_lose_and_double_nothing() {
     }
     assert_eq!(told, Told { settled: expected, ..Told::default() });
     assert_eq!(segments(dir.path()), [""; 0]);
+}
+
+fn end_hold(writer: &mut Writer, env: &insula_kernel::Env) -> HoldId {
+    let (org, hold) = (OrgId::generate(env), HoldId::generate(env));
+    writer
+        .append_hold(&HoldChange { org, hold, what: HoldStep::Ended { at: env.now() } })
+        .expect("it is accepted");
+    hold
+}
+
+#[test]
+fn reports_and_holds_stand_beside_requests_in_segments_that_roll() {
+    let (dir, env) = (tempfile::tempdir().unwrap(), env());
+    let (log, mut tail) = open(dir.path());
+    let mut writer = log.writer(0);
+    let slow = intent(&mut writer, &env, 77);
+    let mut expected = Told::default();
+    expected.recovered.insert(slow.admission(), 77);
+    for tokens in 0..40 {
+        expected.reported.insert(report(&mut writer, &env, tokens), tokens);
+        expected.holds.insert(end_hold(&mut writer, &env));
+        let ticket = intent(&mut writer, &env, tokens);
+        expected.settled.insert(ticket.admission(), tokens);
+        settle(&mut writer, ticket, tokens);
+    }
+    assert!(segments(dir.path()).len() > 5);
+    drop((writer, tail, log, slow));
+    // The next run is told the same, until it is confirmed.
+    for confirm in [false, true] {
+        let (_log, mut tail) = open(dir.path());
+        assert_eq!(drain(&mut tail, confirm), expected);
+    }
+    let (log, tail_after) = open(dir.path());
+    tail = tail_after;
+    assert_eq!(drain(&mut tail, true), Told::default());
+    drop(log);
+}
+
+#[test]
+fn a_segment_in_which_other_events_are_read_than_were_written_is_reported() {
+    let (dir, env) = (tempfile::tempdir().unwrap(), env());
+    let (log, mut tail) = open(dir.path());
+    let mut writer = log.writer(0);
+    report(&mut writer, &env, 1);
+    let file = dir.path().join("000-000000000001.wal");
+    let before = fs::read(&file).unwrap();
+    let first = before.iter().rposition(|&byte| byte != 0).unwrap() + 1 - 64;
+    report(&mut writer, &env, 2);
+    // A second record that is the first once more: nothing that a checksum could find.
+    use std::os::unix::fs::FileExt as _;
+    let handle = fs::File::options().write(true).open(&file).unwrap();
+    handle.write_all_at(&before[64..64 + first], 64 + first as u64).unwrap();
+    drop(writer);
+    let mut damaged = Vec::new();
+    tail.poll(99, |entry| {
+        if let Entry::Damaged(damage) = entry {
+            damaged.push((damage.kind, damage.offset, damage.length));
+        }
+    })
+    .unwrap();
+    assert_eq!(damaged, [(DamageKind::Miscounted, 0, 64 + 2 * first as u64)]);
+}
+
+#[tokio::test]
+async fn what_was_synced_is_told_to_all_who_waited() {
+    let (dir, env) = (tempfile::tempdir().unwrap(), env());
+    let slow = Options { sync_every: insula_kernel::Span::from_hours(1), ..SMALL };
+    let (log, _tail) = Log::open(dir.path(), slow, env.clone()).unwrap();
+    let mut writer = log.writer(0);
+    let tickets: Vec<_> = (0..20).map(|tokens| intent(&mut writer, &env, tokens)).collect();
+    let waiting: Vec<_> = tickets.iter().map(|ticket| writer.sync_intent(ticket)).collect();
+    report(&mut writer, &env, 1);
+    log.synced().await.unwrap();
+    for one in waiting {
+        one.await.unwrap();
+    }
+    writer.sync_intent(&tickets[0]).await.unwrap();
 }

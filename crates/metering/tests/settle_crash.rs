@@ -4,16 +4,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use insula_kernel::{AdmissionId, Env, OrgId, Scope, Secret, Span};
+use insula_kernel::{AdmissionId, Env, EventId, HoldId, OrgId, Scope, Secret, Span};
 use insula_metering::{
     Settler,
-    log::{Charge, Intent, Log, Options, Outcome, Settlement},
-    usage::{self, Windows},
+    log::{Charge, Groups, HoldChange, HoldStep, Intent, Log, Options, Outcome, Report, Settlement},
+    reconcile,
+    usage::{self, Period, Step, Windows},
 };
 use insula_storage::{Engine, PostgresUrls, Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -57,7 +58,7 @@ async fn open(engine: &Engine) -> Storage {
 
 /// Small segments, so that many are let go while it runs.
 fn open_log(dir: &Path, env: &Env) -> (Log, insula_metering::log::Tail) {
-    let options = Options { segment_bytes: 16 << 10, ..Options::default() };
+    let options = Options { segment_bytes: 32 << 10, ..Options::default() };
     Log::open(dir.join("wal"), options, env.clone()).unwrap()
 }
 
@@ -68,6 +69,30 @@ fn child_engine(dir: &Path) -> Engine {
             Engine::Postgres(PostgresUrls { migrate, tenant, platform })
         }
         _ => Engine::Sqlite { folder: dir.join("data") },
+    }
+}
+
+/// A report of nothing in particular.
+fn report<'a>(env: &Env, id: EventId, key: [u8; 32], charges: &'a [Charge<'a>]) -> Report<'a> {
+    Report {
+        id,
+        org: customer(),
+        key,
+        body: [0; 16],
+        kind: "job.finished",
+        source: "/render",
+        subject: None,
+        at: env.now(),
+        received_at: env.now(),
+        project: None,
+        team: None,
+        key_id: None,
+        user: None,
+        service: None,
+        environment: 0,
+        groups: Groups::NONE,
+        data: None,
+        charges: charges.into(),
     }
 }
 
@@ -84,25 +109,36 @@ async fn child_that_is_killed() {
     // One write, so that each line is out before the next act.
     let say = |line: String| std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
     for tokens in 1.. {
-        let reserved = [Charge { meter: "tokens", quantity: tokens }];
+        let reserved = [Charge::add("tokens", tokens)];
         let admission = AdmissionId::generate(&env);
-        let (org, at, route) = (customer(), env.now(), "GET /hello");
-        let intent =
-            Intent { admission, org, key: None, user: None, route, at, reserved: (&reserved).into() };
+        let intent = Intent {
+            reserved: (&reserved).into(),
+            ..Intent::new(admission, customer(), "GET /hello", env.now())
+        };
         let ticket = writer.intent(&intent).unwrap();
         say(format!("intent {admission} {tokens}\n"));
-        let used = [Charge { meter: "tokens", quantity: tokens + 1 }];
-        let settlement = Settlement {
-            at: env.now(),
-            status: 200,
-            outcome: Outcome::Completed,
-            bytes_in: 0,
-            bytes_out: 0,
-            duration_us: 0,
-            used: (&used).into(),
-        };
+        let used = [Charge::add("tokens", tokens + 1)];
+        let settlement =
+            Settlement { used: (&used).into(), ..Settlement::new(env.now(), 200, Outcome::Completed) };
         writer.settle(ticket, &settlement).unwrap();
         say(format!("settled {admission} {}\n", tokens + 1));
+        let id = EventId::generate(&env);
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(id.uuid().as_bytes());
+        let reported = report(&env, id, key, &reserved);
+        writer.append_report(&reported).unwrap();
+        let hold = HoldId::from_uuid(id.uuid());
+        let begun = HoldStep::Begun {
+            limit: "databases",
+            key: None,
+            project: None,
+            team: None,
+            api_key: None,
+            at: env.now(),
+            expires_at: None,
+        };
+        writer.append_hold(&HoldChange { org: customer(), hold, what: begun }).unwrap();
+        say(format!("reported {} {tokens}\n", AdmissionId::from_uuid(id.uuid())));
         if tokens % 32 == 0 {
             settler.flush().await.unwrap();
             say(format!("flushed {admission} {tokens}\n"));
@@ -115,6 +151,8 @@ async fn child_that_is_killed() {
 struct Heard {
     intents: BTreeMap<AdmissionId, i64>,
     settled: BTreeMap<AdmissionId, i64>,
+    /// Each with a hold of the same digits.
+    reported: BTreeMap<AdmissionId, i64>,
     flushes: usize,
 }
 
@@ -127,6 +165,7 @@ impl Heard {
         match *kind {
             "intent" => drop(self.intents.insert(id, tokens)),
             "settled" => drop(self.settled.insert(id, tokens)),
+            "reported" => drop(self.reported.insert(id, tokens)),
             "flushed" => self.flushes += 1,
             _ => {}
         }
@@ -180,13 +219,22 @@ on_both_engines! {
             let event = events.get(id).copied();
             assert!(event == Some((*tokens, true)) || event == Some((tokens + 1, false)), "{event:?}");
         }
-        // One intent of each process may have been recorded and not yet told.
-        assert!(events.len() <= heard.intents.len() + ROUNDS);
+        for (id, tokens) in &heard.reported {
+            assert_eq!(events.get(id), Some(&(*tokens, false)), "a report is charged as it was acknowledged");
+        }
+        // One intent of each process, or one report, may have been recorded and not yet told; and what a process says first
+        // may stand in one line with what its test harness says.
+        assert!(events.len() <= heard.intents.len() + heard.reported.len() + 2 * ROUNDS);
+        let held = usage::active_holds(&mut tx, env.now()).await.unwrap();
+        let held: BTreeSet<_> = held.into_iter().map(|hold| hold.id.uuid()).collect();
+        assert!(heard.reported.keys().all(|id| held.contains(&id.uuid())), "a hold is known to the next run");
+        assert_eq!(reconcile::days(&mut tx, Period::of(Step::Day, env.now())).await.unwrap(), []);
 
-        let (now, week) = (env.now(), Span::from_days(7));
+        let now = env.now();
         let sum: i64 = events.values().map(|(tokens, _)| tokens).sum();
-        for window in [insula_blueprint::QuotaWindow::Hour, insula_blueprint::QuotaWindow::Day] {
-            let windows = Windows::covering(now - week, now + Span::from_secs(1), window).unwrap();
+        for step in Step::ALL {
+            let before = Span::from_hours(if step == Step::Minute { 12 } else { 7 * 24 });
+            let windows = Windows::covering(now - before, now + Span::from_secs(1), step).unwrap();
             let mut tx = storage.read(Store::Ledger, &Member(customer())).await.unwrap();
             let buckets = usage::buckets(&mut tx, "tokens", windows).await.unwrap();
             let counted: i64 = buckets.iter().map(|bucket| bucket.quantity.units()).sum();

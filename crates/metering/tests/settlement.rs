@@ -2,28 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod facts;
 mod support;
 
-use insula_blueprint::QuotaWindow::{Day, Hour};
-use insula_kernel::{KeyId, OrgId, Scope, Span};
+use facts::{Member, used};
+use insula_kernel::{KeyId, OrgId, Span};
 use insula_metering::{
     METERING_STATEMENTS, METERING_TENANT_STATEMENTS, Settler,
     log::{Log, Options, Outcome},
-    usage::{self, Windows},
+    usage::{
+        self,
+        Step::{Day, Hour},
+        Windows,
+    },
 };
 use insula_storage::{Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};
 use std::{fs, time::Duration};
 use support::{NOON, Run, at, log_folder};
-
-/// What stands for a proof of authorization.
-struct Member(OrgId);
-
-impl Scope for Member {
-    fn organization(&self) -> OrgId {
-        self.0
-    }
-}
 
 statements! {
     catalogue PROBES of Tenant;
@@ -37,15 +33,6 @@ type Row = (String, String, bool, i64, i64);
 async fn events(storage: &Storage, org: OrgId) -> Vec<Row> {
     let mut tx = storage.read(Store::Ledger, &Member(org)).await.unwrap();
     tx.fetch_all(&EVENTS, args![]).await.unwrap()
-}
-
-/// What an organization used on the day of noon.
-async fn used(storage: &Storage, org: OrgId, meter: &str) -> i64 {
-    let windows = Windows::covering(at(NOON), at(NOON) + Span::from_secs(1), Day).unwrap();
-    let mut tx = storage.read(Store::Ledger, &Member(org)).await.unwrap();
-    let buckets = usage::buckets(&mut tx, meter, windows).await.unwrap();
-    assert_eq!(buckets.len(), 1);
-    buckets[0].quantity.units()
 }
 
 /// Takes a table of the ledger away, or puts it back, and ends every connection to a server.

@@ -73,6 +73,11 @@ columns! {
     kernel::DueId: Uuid, |v| kernel::DueId::from_uuid(v);
     kernel::BlueprintVersionId: Uuid, |v| kernel::BlueprintVersionId::from_uuid(v);
     kernel::SigningKeyId: Uuid, |v| kernel::SigningKeyId::from_uuid(v);
+    kernel::ProjectId: Uuid, |v| kernel::ProjectId::from_uuid(v);
+    kernel::TeamId: Uuid, |v| kernel::TeamId::from_uuid(v);
+    kernel::HoldId: Uuid, |v| kernel::HoldId::from_uuid(v);
+    kernel::ServiceId: Uuid, |v| kernel::ServiceId::from_uuid(v);
+    kernel::EventId: Uuid, |v| kernel::EventId::from_uuid(v);
     kernel::Instant: i64, |v| kernel::Instant::from_micros(v);
     kernel::Quantity: i64, |v| kernel::Quantity::from_units(v);
 }
@@ -98,6 +103,7 @@ tuple_rows!(A 0, B 1);
 tuple_rows!(A 0, B 1, C 2);
 tuple_rows!(A 0, B 1, C 2, D 3);
 tuple_rows!(A 0, B 1, C 2, D 3, E 4);
+tuple_rows!(A 0, B 1, C 2, D 3, E 4, F 5);
 
 /// Declares a struct that is read from a row, its fields in the order of the statement's columns.
 #[macro_export]

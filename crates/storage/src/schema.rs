@@ -1,6 +1,7 @@
 //! The schema: migrations written once, forward only, applied under a lock.
 //!
-//! A migration is SQL with a few tokens (`{id}`, `{int}`, `{bool}`, `{bytes}`, `{instant}`, `{strict}`) and directives:
+//! A migration is SQL with a few tokens (`{id}`, `{int}`, `{bool}`, `{bytes}`, `{instant}`, `{strict}`, and `{clustered}` in
+//! the place of `{strict}` for small rows that are best kept in their primary key) and directives:
 //!
 //! - `--@ tenant <table>(<tenant column>): <verbs>` puts the table under row-level security and lets `insula_tenant`
 //!   use the verbs on the current tenant's rows;
@@ -37,8 +38,15 @@ macro_rules! migrations {
 
 pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
     match store {
-        Store::Directory => migrations!("directory": 1 "0001_accounts_organizations_keys"),
-        Store::Ledger => migrations!("ledger": 1 "0001_plans_subscriptions_usage"),
+        Store::Directory => migrations!("directory":
+            1 "0001_accounts_organizations_keys",
+            2 "0002_projects_teams_services"
+        ),
+        Store::Ledger => migrations!("ledger":
+            1 "0001_plans_subscriptions_usage",
+            2 "0002_metering",
+            3 "0003_overage"
+        ),
         Store::Tenant => migrations!("tenant": 1 "0001_tenant_store"),
     }
 }
@@ -103,6 +111,7 @@ impl Migration {
                 ("{bytes}", "BLOB"),
                 ("{instant}", "INTEGER"),
                 ("{strict}", " STRICT"),
+                ("{clustered}", " STRICT, WITHOUT ROWID"),
             ],
         )
     }
@@ -136,6 +145,7 @@ impl Migration {
                 ("{bytes}", "BYTEA"),
                 ("{instant}", "BIGINT"),
                 ("{strict}", ""),
+                ("{clustered}", ""),
             ],
         )
     }

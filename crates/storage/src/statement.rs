@@ -56,13 +56,14 @@ pub enum Platform {}
 /// A statement that may run. Made by [`statements!`](crate::statements) only.
 ///
 /// Its text is the same for both engines, apart from the tokens `{lock}` (takes the rows for writing where an engine
-/// has row locks) and `{rows}` (the place where many rows of values stand).
+/// has row locks) and `{rows}`, which follows the word `VALUES` (the place where many rows of values stand).
 pub struct Statement<S> {
     name: &'static str,
     home: Home,
     text: &'static str,
     params: &'static [Type],
-    sqlite: OnceLock<String>,
+    /// The texts for an engine, those that take rows by the number of rows.
+    sqlite: [OnceLock<String>; PIECES.len()],
     postgres: OnceLock<String>,
     scope: PhantomData<fn() -> S>,
 }
@@ -76,7 +77,7 @@ impl<S> Statement<S> {
             home,
             text,
             params,
-            sqlite: OnceLock::new(),
+            sqlite: [const { OnceLock::new() }; PIECES.len()],
             postgres: OnceLock::new(),
             scope: PhantomData,
         }
@@ -111,37 +112,49 @@ impl<S> Statement<S> {
     }
 
     pub(crate) fn sqlite(&'static self) -> &'static str {
-        self.sqlite.get_or_init(|| self.text.replace(LOCK, ""))
+        self.sqlite_piece(0)
     }
 
+    /// The text for as many rows as the piece of this number has.
+    pub(crate) fn sqlite_piece(&'static self, piece: usize) -> &'static str {
+        let text = || with_placeholders(&self.text.replace(LOCK, ""), self.params.len(), PIECES[piece]);
+        self.sqlite[piece].get_or_init(text)
+    }
+
+    /// The text; where it takes rows, each of its parameters is an array.
     pub(crate) fn postgres(&'static self) -> &'static str {
-        self.postgres.get_or_init(|| self.text.replace(LOCK, "FOR UPDATE"))
+        self.postgres.get_or_init(|| with_arrays(&self.text.replace(LOCK, "FOR UPDATE"), self.params))
     }
 }
 
 const LOCK: &str = "{lock}";
-const ROWS: &str = "{rows}";
+const ROWS: &str = "VALUES {rows}";
 
-/// Puts the placeholders of so many rows in the place of `{rows}`. SQLite finds a numbered placeholder by searching all
-/// those before it, so there they go without numbers.
-pub(crate) fn expand_rows(sql: &str, columns: usize, rows: usize, numbered: bool) -> String {
-    let mut values = String::with_capacity(rows * columns * 6);
-    for row in 0..rows {
-        values.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            if column > 0 {
-                values.push_str(", ");
-            }
-            if numbered {
-                values.push('$');
-                values.push_str(&(row * columns + column + 1).to_string());
-            } else {
-                values.push('?');
-            }
-        }
-        values.push(')');
-    }
-    sql.replace(ROWS, &values)
+/// `VALUES` with this many rows, where an engine takes rows as placeholders of their own. Few different numbers, since each
+/// makes a statement of its own that the engine keeps prepared.
+pub(crate) const PIECES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
+
+/// The text for so many rows, each of whose values has a placeholder. Without numbers: SQLite finds a numbered one by
+/// searching all those before it.
+fn with_placeholders(sql: &str, columns: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    sql.replace(ROWS, &format!("VALUES {}", vec![row.as_str(); rows].join(", ")))
+}
+
+/// The text for any number of rows, each of whose columns comes as one array.
+fn with_arrays(sql: &str, columns: &[Type]) -> String {
+    let array = |(column, kind): (usize, &Type)| {
+        let kind = match kind {
+            Type::Id => "uuid",
+            Type::Int => "bigint",
+            Type::Text => "text",
+            Type::Bytes => "bytea",
+            Type::Bool => "boolean",
+        };
+        format!("${}::{kind}[]", column + 1)
+    };
+    let arrays: Vec<_> = columns.iter().enumerate().map(array).collect();
+    sql.replace(ROWS, &format!("SELECT * FROM UNNEST({})", arrays.join(", ")))
 }
 
 /// Declares the statements of a domain and a catalogue that lists them.

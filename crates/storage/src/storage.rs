@@ -44,7 +44,7 @@ impl Storage {
         self.tenant(store, scope.organization(), true).await
     }
 
-    /// Begins a transaction that reads across tenants.
+    /// Begins a transaction that reads across tenants, all of it as it was at one instant.
     pub async fn platform_read(&self, store: Store, scope: &impl PlatformScope) -> StoreResult<PlatformTx> {
         self.platform(store, scope.authority(), false).await
     }

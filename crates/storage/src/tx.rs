@@ -2,17 +2,18 @@
 
 use crate::{
     FromRow, Platform, Row, Statement, Store, StoreError, StoreResult, Tenant, Type, Value, row::RowInner,
-    statement::expand_rows,
+    statement::PIECES,
 };
 use insula_kernel::OrgId;
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Postgres, SqlStr, Sqlite, Transaction,
+    Arguments as _, Postgres, SqlStr, Sqlite, Transaction,
     postgres::{PgArguments, PgTypeInfo},
     sqlite::SqliteArguments,
 };
+use std::sync::Arc;
 
-/// How many rows one statement carries at most: few enough for every engine's limit on placeholders.
-const ROWS_PER_STATEMENT: usize = 250;
+/// How many rows one statement carries at most where they come as arrays: enough that a round trip doesn't count.
+const ROWS_PER_ARRAY: usize = 8_192;
 
 /// A transaction on either engine. Dropped without [`commit`](TenantTx::commit), it leaves no trace.
 pub(crate) enum Tx {
@@ -59,12 +60,12 @@ impl Tx {
         }
     }
 
-    const fn numbers(&self) -> bool {
-        matches!(self, Self::Postgres(_))
-    }
-
     async fn execute(&mut self, sql: SqlStr, values: Vec<Value>) -> StoreResult<u64> {
         let bound = self.bind(values)?;
+        self.execute_bound(sql, bound).await
+    }
+
+    async fn execute_bound(&mut self, sql: SqlStr, bound: Bound) -> StoreResult<u64> {
         match (self, bound) {
             (Self::Sqlite(tx), Bound::Sqlite(arguments)) => {
                 let done = sqlx::query_with::<Sqlite, _>(sql, arguments).execute(&mut **tx).await?;
@@ -80,6 +81,10 @@ impl Tx {
 
     async fn fetch<T: FromRow>(&mut self, sql: SqlStr, values: Vec<Value>) -> StoreResult<Vec<T>> {
         let bound = self.bind(values)?;
+        self.fetch_bound(sql, bound).await
+    }
+
+    async fn fetch_bound<T: FromRow>(&mut self, sql: SqlStr, bound: Bound) -> StoreResult<Vec<T>> {
         match (self, bound) {
             (Self::Sqlite(tx), Bound::Sqlite(arguments)) => {
                 let rows = sqlx::query_with::<Sqlite, _>(sql, arguments).fetch_all(&mut **tx).await?;
@@ -93,38 +98,83 @@ impl Tx {
         }
     }
 
+    /// Splits rows into as many as one statement takes.
+    fn pieces<S>(
+        &self,
+        statement: &'static Statement<S>,
+        store: Store,
+        values: Vec<Value>,
+    ) -> StoreResult<Vec<(&'static str, Bound)>> {
+        let columns = statement.params().len().max(1);
+        if !values.len().is_multiple_of(columns) {
+            return Err(StoreError::Failed(format!("{} takes whole rows", statement.name())));
+        }
+        let mut left = values.len() / columns;
+        let mut values = values.into_iter();
+        let mut pieces = Vec::new();
+        while left > 0 {
+            let (rows, text) = match self {
+                Self::Sqlite(_) => {
+                    let piece = PIECES.iter().position(|rows| *rows <= left).unwrap_or(PIECES.len() - 1);
+                    (PIECES[piece], statement.sqlite_piece(piece))
+                }
+                Self::Postgres(_) => (left.min(ROWS_PER_ARRAY), statement.postgres()),
+            };
+            left -= rows;
+            let piece: Vec<Value> = values.by_ref().take(rows * columns).collect();
+            for row in piece.chunks_exact(columns) {
+                check(statement, store, row)?;
+            }
+            let bound = match self {
+                Self::Sqlite(_) => self.bind(piece)?,
+                Self::Postgres(_) => Bound::Postgres(arrays(statement.params(), piece)?),
+            };
+            pieces.push((text, bound));
+        }
+        Ok(pieces)
+    }
+
     async fn fetch_rows<S, T: FromRow>(
         &mut self,
         statement: &'static Statement<S>,
         store: Store,
-        mut rows: Vec<Vec<Value>>,
+        values: Vec<Value>,
     ) -> StoreResult<Vec<T>> {
         let mut returned = Vec::new();
-        while !rows.is_empty() {
-            let chunk: Vec<_> = rows.drain(..rows.len().min(ROWS_PER_STATEMENT)).collect();
-            for row in &chunk {
-                check(statement, store, row)?;
-            }
-            let sql =
-                expand_rows(self.text(statement), statement.params().len(), chunk.len(), self.numbers());
-            let values = chunk.into_iter().flatten().collect();
-            // The text is a catalogued statement; only numbered placeholders were added to it.
-            returned.extend(self.fetch(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)), values).await?);
+        for (text, bound) in self.pieces(statement, store, values)? {
+            returned.extend(self.fetch_bound(sql(text), bound).await?);
         }
         Ok(returned)
     }
 
+    async fn execute_rows<S>(
+        &mut self,
+        statement: &'static Statement<S>,
+        store: Store,
+        values: Vec<Value>,
+    ) -> StoreResult<u64> {
+        let mut touched = 0;
+        for (text, bound) in self.pieces(statement, store, values)? {
+            touched += self.execute_bound(sql(text), bound).await?;
+        }
+        Ok(touched)
+    }
+
     /// Has the engine parse and plan the statement, with the types of its placeholders.
     pub(crate) async fn prepare<S>(mut self, statement: &'static Statement<S>) -> StoreResult<()> {
-        use sqlx::{Executor as _, SqlSafeStr as _, Statement as _};
-        let text = expand_rows(self.text(statement), statement.params().len(), 2, self.numbers());
-        let text = AssertSqlSafe(text).into_sql_str();
-        let wanted = statement.params().len() * if statement.takes_rows() { 2 } else { 1 };
+        use sqlx::{Executor as _, Statement as _};
+        let text = sql(self.text(statement));
+        let mut wanted = statement.params().len();
         let found = match &mut self {
-            Self::Sqlite(tx) => tx.prepare(text).await?.parameters().map(|p| p.right_or(0)),
+            Self::Sqlite(tx) => {
+                wanted *= if statement.takes_rows() { PIECES[0] } else { 1 };
+                tx.prepare(text).await?.parameters().map(|p| p.right_or(0))
+            }
             Self::Postgres(tx) => {
-                let types = statement.params().iter().cycle().take(wanted).map(|kind| postgres_type(*kind));
-                let types: Vec<PgTypeInfo> = types.collect();
+                // Arrays say their types in the text.
+                let types = statement.params().iter().map(|kind| postgres_type(*kind));
+                let types: Vec<PgTypeInfo> =
+                    if statement.takes_rows() { Vec::new() } else { types.collect() };
                 tx.prepare_with(text, &types).await?.parameters().map(|p| p.right_or_else(<[_]>::len))
             }
         };
@@ -168,6 +218,58 @@ fn postgres_type(kind: Type) -> PgTypeInfo {
         Type::Text => <String as sqlx::Type<Postgres>>::type_info(),
         Type::Bytes => <Vec<u8> as sqlx::Type<Postgres>>::type_info(),
         Type::Bool => <bool as sqlx::Type<Postgres>>::type_info(),
+    }
+}
+
+/// The columns of these rows, each as one array.
+fn arrays(columns: &[Type], rows: Vec<Value>) -> StoreResult<PgArguments> {
+    let count = rows.len() / columns.len().max(1);
+    let mut arrays: Vec<Array> = columns.iter().map(|kind| Array::with_capacity(*kind, count)).collect();
+    for (at, value) in rows.into_iter().enumerate() {
+        match (&mut arrays[at % columns.len()], value) {
+            (Array::Id(array), Value::Id(value)) => array.push(value),
+            (Array::Int(array), Value::Int(value)) => array.push(value),
+            (Array::Text(array), Value::Text(value)) => array.push(value),
+            (Array::Bytes(array), Value::Bytes(value)) => array.push(value),
+            (Array::Bool(array), Value::Bool(value)) => array.push(value),
+            _ => return Err(StoreError::Failed("a value has another type than its column".into())),
+        }
+    }
+    let mut arguments = PgArguments::default();
+    for array in arrays {
+        match array {
+            Array::Id(array) => arguments.add(array),
+            Array::Int(array) => arguments.add(array),
+            Array::Text(array) => {
+                let texts: Vec<Option<&str>> = array.iter().map(Option::as_deref).collect();
+                arguments.add(texts)
+            }
+            Array::Bytes(array) => arguments.add(array),
+            Array::Bool(array) => arguments.add(array),
+        }
+        .map_err(|error| StoreError::Failed(format!("a column can't be bound: {error}")))?;
+    }
+    Ok(arguments)
+}
+
+/// The values of one column.
+enum Array {
+    Id(Vec<Option<uuid::Uuid>>),
+    Int(Vec<Option<i64>>),
+    Text(Vec<Option<Arc<str>>>),
+    Bytes(Vec<Option<Vec<u8>>>),
+    Bool(Vec<Option<bool>>),
+}
+
+impl Array {
+    fn with_capacity(kind: Type, count: usize) -> Self {
+        match kind {
+            Type::Id => Self::Id(Vec::with_capacity(count)),
+            Type::Int => Self::Int(Vec::with_capacity(count)),
+            Type::Text => Self::Text(Vec::with_capacity(count)),
+            Type::Bytes => Self::Bytes(Vec::with_capacity(count)),
+            Type::Bool => Self::Bool(Vec::with_capacity(count)),
+        }
     }
 }
 
@@ -271,14 +373,25 @@ impl PlatformTx {
         Ok(values)
     }
 
-    /// Runs a statement that takes many rows, in as few round trips as the engines allow, and reads what it returns.
+    /// Runs a statement that takes many rows, in as few round trips as the engines allow, and reads what it returns. The
+    /// values stand row after row. Rows with the same values in a unique key must not meet where a conflict updates.
     pub async fn fetch_rows<T: FromRow>(
         &mut self,
         statement: &'static Statement<Platform>,
-        rows: Vec<Vec<Value>>,
+        values: Vec<Value>,
     ) -> StoreResult<Vec<T>> {
         debug_assert!(statement.takes_rows(), "{} has no place for rows", statement.name());
-        self.tx.fetch_rows(statement, self.store, rows).await
+        self.tx.fetch_rows(statement, self.store, values).await
+    }
+
+    /// The same for a statement that returns nothing; says how many rows it touched.
+    pub async fn execute_rows(
+        &mut self,
+        statement: &'static Statement<Platform>,
+        values: Vec<Value>,
+    ) -> StoreResult<u64> {
+        debug_assert!(statement.takes_rows(), "{} has no place for rows", statement.name());
+        self.tx.execute_rows(statement, self.store, values).await
     }
 
     transaction_methods!(Platform);

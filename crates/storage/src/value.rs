@@ -2,6 +2,7 @@
 
 use crate::Type;
 use insula_kernel as kernel;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// A value for a placeholder of a statement.
@@ -12,7 +13,7 @@ pub enum Value {
     /// A whole number: a count, a quantity, minor units of money, microseconds of an instant.
     Int(Option<i64>),
     /// Text, JSON included.
-    Text(Option<String>),
+    Text(Option<Arc<str>>),
     /// Bytes.
     Bytes(Option<Vec<u8>>),
     /// True or false.
@@ -62,12 +63,18 @@ value_from! {
     kernel::DueId => Id, |v| v.uuid();
     kernel::BlueprintVersionId => Id, |v| v.uuid();
     kernel::SigningKeyId => Id, |v| v.uuid();
+    kernel::ProjectId => Id, |v| v.uuid();
+    kernel::TeamId => Id, |v| v.uuid();
+    kernel::HoldId => Id, |v| v.uuid();
+    kernel::ServiceId => Id, |v| v.uuid();
+    kernel::EventId => Id, |v| v.uuid();
     i64 => Int, |v| v;
     u32 => Int, |v| i64::from(v);
     kernel::Instant => Int, |v| v.as_micros();
     kernel::Quantity => Int, |v| v.units();
-    String => Text, |v| v;
-    &str => Text, |v| v.to_owned();
+    String => Text, |v| v.into();
+    &str => Text, |v| v.into();
+    Arc<str> => Text, |v| v;
     Vec<u8> => Bytes, |v| v;
     &[u8] => Bytes, |v| v.to_vec();
     bool => Bool, |v| v;

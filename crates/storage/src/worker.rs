@@ -15,6 +15,8 @@ pub enum Worker {
     Snapshot,
     /// Writes usage into the ledger.
     Settlement,
+    /// Looks up which reported events are known.
+    Ingestion,
     /// Delivers messages from outboxes.
     Relay,
     /// Carries out due work and removes what was prepared and never made visible.
@@ -29,6 +31,7 @@ impl PlatformScope for Worker {
             Self::SignIn => "worker:sign-in",
             Self::Snapshot => "worker:snapshot",
             Self::Settlement => "worker:settlement",
+            Self::Ingestion => "worker:ingestion",
             Self::Relay => "worker:relay",
             Self::Sweep => "worker:sweep",
         }

@@ -1,7 +1,12 @@
-//! What the request path knows of organizations.
+//! What the request path knows of organizations and their projects.
 
-use insula_kernel::{Epoch, LiveMap, OrgId};
+use crate::ProjectStatus;
+use insula_kernel::{Epoch, LiveMap, OrgId, ProjectId, TeamId};
 use std::{fmt, str::FromStr, sync::Arc};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How many organizations can be changed at once; more wait for their turn.
+const TURNS: usize = 256;
 
 /// Where an organization stands.
 #[derive(
@@ -77,12 +82,37 @@ pub struct LiveOrganization {
     pub epoch: Epoch,
 }
 
-/// Every organization, in memory: changed as changes commit, read by every request.
-#[derive(Default)]
+/// A project, as far as requests need it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveProject {
+    /// Which.
+    pub id: ProjectId,
+    /// Whose.
+    pub org: OrgId,
+    /// Its name in addresses.
+    pub slug: Arc<str>,
+    /// The team it belongs to.
+    pub team: Option<TeamId>,
+    /// Where it stands.
+    pub status: ProjectStatus,
+}
+
+/// Every organization with its projects, in memory: changed as changes commit, read by every request.
 pub struct Live {
     organizations: LiveMap<OrgId, Arc<LiveOrganization>>,
     slugs: LiveMap<Arc<str>, OrgId>,
+    projects: LiveMap<ProjectId, Arc<LiveProject>>,
+    turns: Box<[Mutex<()>]>,
 }
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::load(Vec::new())
+    }
+}
+
+/// The turn to change something of an organization that requests know of.
+pub struct Turn<'l>(#[expect(dead_code, reason = "it is held, not used")] MutexGuard<'l, ()>);
 
 impl Live {
     /// All of these organizations.
@@ -93,7 +123,35 @@ impl Live {
             organizations: LiveMap::load(
                 all.into_iter().map(|organization| (organization.id, Arc::new(organization))),
             ),
+            projects: LiveMap::default(),
+            turns: (0..TURNS).map(|_| Mutex::default()).collect(),
         }
+    }
+
+    /// With these projects.
+    #[must_use]
+    pub fn with_projects(self, all: Vec<LiveProject>) -> Self {
+        let projects = LiveMap::load(all.into_iter().map(|project| (project.id, Arc::new(project))));
+        Self { projects, ..self }
+    }
+
+    /// Waits for the turn to change something of this organization. Held from before the transaction until requests know
+    /// of the change, so that they learn of changes in the order in which those were committed.
+    pub async fn turn(&self, org: OrgId) -> Turn<'_> {
+        // The last bits of an id are random.
+        let [.., low] = *org.uuid().as_bytes();
+        Turn(self.turns[usize::from(low) % TURNS].lock().await)
+    }
+
+    /// The project of this id.
+    #[must_use]
+    pub fn project(&self, id: ProjectId) -> Option<Arc<LiveProject>> {
+        self.projects.get(&id)
+    }
+
+    /// Takes in a project that was committed, new or changed.
+    pub fn put_project(&self, project: LiveProject) {
+        self.projects.insert(&project.id.clone(), &Arc::new(project));
     }
 
     /// The organization of this id.

@@ -3,6 +3,7 @@
 use crate::{
     LiveOrganization, Slug, Status,
     store::{ALL_FOR_REQUESTS, GET, GET_ANY, INSERT, LIST, RENAME, SET_STATUS},
+    text,
 };
 use insula_access::{
     Authorized, AuthorizedOperator, ListOrganizations, SuspendOrganization, UpdateOrganization,
@@ -165,9 +166,8 @@ pub async fn list(
     contains: &str,
     page: PageRequest,
 ) -> Result<Page<Organization>> {
-    let literal = contains.to_lowercase().replace(['%', '_', '\\'], "");
     let after = page.after.map_or(OrgId::MIN, |cursor| OrgId::from_uuid(cursor.id()));
-    let rows = tx.fetch_all(&LIST, args![after, format!("%{literal}%"), page.limit + 1]).await?;
+    let rows = tx.fetch_all(&LIST, args![after, text::pattern(contains), page.limit + 1]).await?;
     Ok(Page::cut(rows, page, |organization: &Organization| organization.id.uuid()))
 }
 

@@ -32,16 +32,7 @@ impl Slug {
     /// A slug made of a name: what fits is kept, the rest becomes hyphens.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let mut text = String::new();
-        for letter in name.chars().flat_map(char::to_lowercase) {
-            if letter.is_ascii_alphanumeric() {
-                text.push(letter);
-            } else if !text.ends_with('-') && !text.is_empty() {
-                text.push('-');
-            }
-        }
-        text.truncate(40);
-        text.trim_matches('-').parse().ok()
+        label_from(name).parse().ok()
     }
 
     /// Other slugs to offer where this one is taken.
@@ -55,18 +46,36 @@ impl Slug {
     }
 }
 
+/// Whether a text has the form of a slug. Names within an organization need no more: none is reserved there.
+pub(crate) fn is_label(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (3..=40).contains(&text.len())
+        && text.bytes().all(allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        // Labels with hyphens in the third and fourth place are for encoded names (RFC 5890, section 2.3.1).
+        && text.get(2..4) != Some("--")
+}
+
+/// What of a name fits into a slug; the rest becomes hyphens.
+pub(crate) fn label_from(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars().flat_map(char::to_lowercase) {
+        if letter.is_ascii_alphanumeric() {
+            text.push(letter);
+        } else if !text.ends_with('-') && !text.is_empty() {
+            text.push('-');
+        }
+    }
+    text.truncate(40);
+    text.trim_matches('-').to_owned()
+}
+
 impl FromStr for Slug {
     type Err = SlugError;
 
     fn from_str(text: &str) -> Result<Self, SlugError> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let well_formed = (3..=40).contains(&text.len())
-            && text.bytes().all(allowed)
-            && !text.starts_with('-')
-            && !text.ends_with('-')
-            // Labels with hyphens in the third and fourth place are for encoded names (RFC 5890, section 2.3.1).
-            && text.get(2..4) != Some("--");
-        if !well_formed {
+        if !is_label(text) {
             return Err(SlugError::Invalid);
         }
         if RESERVED.contains(&text) {

@@ -102,6 +102,8 @@ pub enum Method {
     Post,
     /// Changes by merge patch.
     Patch,
+    /// Sets, whatever was there before.
+    Put,
     /// Removes.
     Delete,
 }
@@ -112,6 +114,7 @@ impl Method {
             Self::Get => "get",
             Self::Post => "post",
             Self::Patch => "patch",
+            Self::Put => "put",
             Self::Delete => "delete",
         }
     }
@@ -121,6 +124,7 @@ impl Method {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
             Self::Patch => MethodFilter::PATCH,
+            Self::Put => MethodFilter::PUT,
             Self::Delete => MethodFilter::DELETE,
         }
     }
@@ -150,6 +154,7 @@ pub struct Endpoint {
     needs: Needs,
     query: Option<SchemaOf>,
     body: Option<SchemaOf>,
+    media_types: &'static [&'static str],
     reply: Option<SchemaOf>,
     status: u16,
     idempotent: bool,
@@ -174,6 +179,7 @@ impl Endpoint {
             needs: Needs::Nothing,
             query: None,
             body: None,
+            media_types: &["application/json"],
             reply: None,
             status: 204,
             idempotent: false,
@@ -212,6 +218,13 @@ impl Endpoint {
     #[must_use]
     pub fn body<T: JsonSchema>(mut self) -> Self {
         self.body = Some(schema_of::<T>);
+        self
+    }
+
+    /// Its body is of one of these media types, rather than plain JSON.
+    #[must_use]
+    pub const fn media_types(mut self, types: &'static [&'static str]) -> Self {
+        self.media_types = types;
         self
     }
 
@@ -276,8 +289,12 @@ impl Endpoint {
         }
         if let Some(body) = self.body {
             let schema = body(&mut generators.requests);
-            operation["requestBody"] =
-                json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+            let content: Map<String, Json> = self
+                .media_types
+                .iter()
+                .map(|media_type| ((*media_type).to_owned(), json!({ "schema": schema })))
+                .collect();
+            operation["requestBody"] = json!({ "required": true, "content": content });
         }
         let mut done = json!({ "description": if self.status == 201 { "Created" } else { "Done" } });
         if let Some(reply) = self.reply {

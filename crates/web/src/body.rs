@@ -60,12 +60,36 @@ fn is_json(value: &HeaderValue) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
+/// A body that its handler reads itself, of at most `MOST` bytes.
+#[derive(Clone, Debug)]
+pub struct Raw<const MOST: usize> {
+    /// Its media type without parameters, in lower case; empty if it has none.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+impl<const MOST: usize, S: Send + Sync> FromRequest<S> for Raw<MOST> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = declared.and_then(|value| value.split(';').next()).unwrap_or_default();
+        let media_type = media_type.trim().to_ascii_lowercase();
+        Ok(Self { media_type, bytes: read_at_most(request.into_body(), MOST).await? })
+    }
+}
+
 /// Reads a body that isn't too large.
 pub(crate) async fn read(body: Body) -> Result<Bytes> {
-    match Limited::new(body, MAX_BODY).collect().await {
+    read_at_most(body, MAX_BODY).await
+}
+
+async fn read_at_most(body: Body, most: usize) -> Result<Bytes> {
+    match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            let detail = format!("The body is larger than {MAX_BODY} bytes.");
+            let detail = format!("The body is larger than {most} bytes.");
             Err(Error::new(ErrorKind::TooLarge, "request.too_large", detail))
         }
         Err(_) => Err(Error::new(

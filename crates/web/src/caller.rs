@@ -114,7 +114,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             Principal::User { user, session } | Principal::Operator { user, session } => {
                 Ok(Self { user, session, organization: credential.organization })
             }
-            Principal::Key { .. } => Err(Error::new(
+            Principal::Key { .. } | Principal::Service { .. } => Err(Error::new(
                 ErrorKind::Forbidden,
                 "access.people_only",
                 "This is for people: sign in and use the access token. An API key acts for an organization.",

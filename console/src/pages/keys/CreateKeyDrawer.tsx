@@ -10,10 +10,10 @@ import { useI18n } from '../../i18n/i18n';
 import { showOnFields } from '../../problem/form-errors';
 import { ProblemAlert } from '../../problem/ProblemAlert';
 import { Skeleton } from '../../ui/Skeleton';
-import { renamePointer, toRequest, type NewKey } from './new-key';
+import { rateLimitOf, renamePointer, toRequest, type NewKey } from './new-key';
 import { ScopePicker } from './ScopePicker';
 
-const FIELDS = [['name'], ['environment'], ['scopes'], ['expiry'], ['expires_on'], ['networks'], ['limits', 'requests_per_second'], ['limits', 'burst']] as const;
+const FIELDS = [['name'], ['environment'], ['scopes'], ['expiry'], ['expires_on'], ['networks'], ['rate', 'per_second'], ['rate', 'burst']] as const;
 
 interface Props {
   org: string;
@@ -55,12 +55,14 @@ function CreateKeyForm({ org, onClose, onCreated }: Omit<Props, 'open' | 'opener
   const expiry = Form.useWatch('expiry', form) as NewKey['expiry'] | undefined;
   const [leftOver, setLeftOver] = useState<unknown>();
   const permissions = useQuery(permissionsQuery(org));
+  const limits = useQuery(limitsQuery(org));
+  const rateLimit = rateLimitOf(limits.data?.items ?? []);
   // One moment for all attempts: "in 30 days" must not make another body of each press of the button.
   const openedAt = useRef(Date.now());
 
   const create = useMutation({
     mutationFn: (values: NewKey) => {
-      const body = toRequest(values, openedAt.current);
+      const body = toRequest(values, openedAt.current, rateLimit);
       return createApiKey(org, body, idempotency.keyFor(body));
     },
     onMutate: () => setLeftOver(undefined),
@@ -123,14 +125,16 @@ function CreateKeyForm({ org, onClose, onCreated }: Omit<Props, 'open' | 'opener
       <Form.Item name="networks" label={t('keys.networks')} extra={t('keys.networksHint')}>
         <Input.TextArea autoSize={{ minRows: 2, maxRows: 6 }} spellCheck={false} />
       </Form.Item>
-      <div className="two">
-        <Form.Item name={['limits', 'requests_per_second']} label={t('keys.rate')} extra={t('keys.rateHint')}>
-          <InputNumber min={1} precision={0} style={{ width: '100%' }} />
-        </Form.Item>
-        <Form.Item name={['limits', 'burst']} label={t('keys.burst')}>
-          <InputNumber min={1} precision={0} style={{ width: '100%' }} />
-        </Form.Item>
-      </div>
+      {rateLimit === undefined ? null : (
+        <div className="two">
+          <Form.Item name={['rate', 'per_second']} label={t('keys.rate')} extra={t('keys.rateHint')}>
+            <InputNumber min={1} precision={0} style={{ width: '100%' }} />
+          </Form.Item>
+          <Form.Item name={['rate', 'burst']} label={t('keys.burst')}>
+            <InputNumber min={1} precision={0} style={{ width: '100%' }} />
+          </Form.Item>
+        </div>
+      )}
       {leftOver === undefined ? null : (
         <Form.Item>
           <ProblemAlert error={leftOver} />

@@ -7,12 +7,12 @@ const plain: NewKey = { name: ' Crawler ', environment: 'production', scopes: ['
 
 describe('what the form sends', () => {
   it('leaves out what was left empty', () => {
-    expect(toRequest({ ...plain, networks: ' \n', limits: { requests_per_second: null } }, NOW)).toEqual({ name: 'Crawler', environment: 'production', scopes: ['a:read'] });
+    expect(toRequest({ ...plain, networks: ' \n', rate: { per_second: null } }, NOW, 'requests_per_second')).toEqual({ name: 'Crawler', environment: 'production', scopes: ['a:read'] });
   });
   it('carries networks, rate and expiry', () => {
-    expect(toRequest({ ...plain, networks: '10.0.0.0/8\n203.0.113.0/24', limits: { requests_per_second: 5, burst: 10 }, expiry: '30' }, NOW)).toMatchObject({
+    expect(toRequest({ ...plain, networks: '10.0.0.0/8\n203.0.113.0/24', rate: { per_second: 5, burst: 10 }, expiry: '30' }, NOW, 'per_second')).toMatchObject({
       allowed_networks: ['10.0.0.0/8', '203.0.113.0/24'],
-      limits: { requests_per_second: 5, burst: 10 },
+      limits: { per_second: { per_second: 5, burst: 10 } },
       expires_at: '2026-01-31T00:00:00.000Z',
     });
   });
@@ -21,6 +21,7 @@ describe('what the form sends', () => {
 it('leads the API’s pointers to the form’s fields', () => {
   expect(renamePointer('/allowed_networks/0', 'never')).toBe('/networks');
   expect(renamePointer('/expires_at', 'date')).toBe('/expires_on');
+  expect(renamePointer('/limits/requests_per_second', 'never')).toBe('/rate/per_second');
   expect(renamePointer('/name', 'never')).toBe('/name');
 });
 

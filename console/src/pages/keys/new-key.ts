@@ -1,4 +1,4 @@
-import type { ApiKeyRequest, Environment } from '../../api/types';
+import type { ApiKeyRequest, Environment, Limit } from '../../api/types';
 
 export type Expiry = 'never' | '30' | '90' | '365' | 'date';
 
@@ -10,7 +10,7 @@ export interface NewKey {
   expiry: Expiry;
   expires_on?: string;
   networks?: string;
-  limits?: { requests_per_second?: number | null; burst?: number | null };
+  rate?: { per_second?: number | null; burst?: number | null };
 }
 
 const DAY_MS = 86_400_000;
@@ -22,28 +22,31 @@ function expiresAt({ expiry, expires_on }: NewKey, now: number): string | undefi
   return expires_on === undefined ? undefined : new Date(`${expires_on}T23:59:59`).toISOString();
 }
 
+/** The limit that a key's own rate goes by; none where the product has no rate per second. */
+export function rateLimitOf(limits: readonly Limit[]): string | undefined {
+  return limits.find(({ kind, window }) => kind === 'rate' && window === 'second')?.key;
+}
+
 /** What is sent. What was left empty is absent, so that the server's defaults hold. */
-export function toRequest(values: NewKey, now: number): ApiKeyRequest {
+export function toRequest(values: NewKey, now: number, rateLimit?: string): ApiKeyRequest {
   const networks = (values.networks ?? '').split(/[\s,]+/).filter((network) => network !== '');
-  const { requests_per_second, burst } = values.limits ?? {};
-  const limits = {
-    ...(typeof requests_per_second === 'number' ? { requests_per_second } : {}),
-    ...(typeof burst === 'number' ? { burst } : {}),
-  };
+  const { per_second, burst } = values.rate ?? {};
+  const rate = typeof per_second === 'number' ? { per_second, ...(typeof burst === 'number' ? { burst } : {}) } : undefined;
   const expires_at = expiresAt(values, now);
   return {
     name: values.name.trim(),
     environment: values.environment,
     scopes: values.scopes,
     ...(networks.length > 0 ? { allowed_networks: networks } : {}),
-    ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(rate === undefined || rateLimit === undefined ? {} : { limits: { [rateLimit]: rate } }),
     ...(expires_at === undefined ? {} : { expires_at }),
   };
 }
 
-/** The form's name for what the API calls `allowed_networks` and `expires_at`, for errors that point there. */
+/** The form's name for what the API calls `allowed_networks`, `limits` and `expires_at`, for errors that point there. */
 export function renamePointer(pointer: string, expiry: Expiry): string {
   if (pointer.startsWith('/allowed_networks')) return '/networks';
+  if (pointer.startsWith('/limits')) return '/rate/per_second';
   if (pointer === '/expires_at') return expiry === 'date' ? '/expires_on' : '/expiry';
   return pointer;
 }

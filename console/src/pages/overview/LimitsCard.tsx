@@ -33,7 +33,7 @@ export function LimitsCard({ org }: { org: string }) {
 
 /** The product's headline first; rates, of which there is nothing to follow, last. */
 function rank({ headline, kind }: Limit): number {
-  return headline ? 0 : ['quota', 'stock', 'rate'].indexOf(kind) + 1;
+  return headline ? 0 : ['quota', 'hold', 'stock', 'rate'].indexOf(kind) + 1;
 }
 
 function LimitRow({ limit }: { limit: Limit }) {

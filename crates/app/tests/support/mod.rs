@@ -44,7 +44,7 @@ window = "second"
 
 [plans.free]
 price = {{ USD = {{ month = "0" }} }}
-limits = {{ requests_per_day = 5, requests_per_second = 1000, api_keys = 3, members = 5 }}
+limits = {{ requests_per_day = 5, requests_per_second = 1000, api_keys = 3, members = 5, projects = 3, teams = 2 }}
 
 [plans.pro]
 price = {{ USD = {{ month = "29.00" }} }}
@@ -79,6 +79,11 @@ pub struct World {
 impl World {
     /// An installation on a fresh store.
     pub async fn new(store: TestStore) -> Self {
+        Self::with(store, blueprint).await
+    }
+
+    /// An installation on a fresh store, with a blueprint of the test's own.
+    pub async fn with(store: TestStore, blueprint: fn(SocketAddr) -> String) -> Self {
         let upstream = upstream().await;
         let text = blueprint(upstream);
         let running = start(&store, &text).await;
@@ -162,6 +167,33 @@ impl World {
         let body = json!({ "name": "Test", "environment": "development", "scopes": scopes });
         let reply = self.post(&organization.path("/api-keys"), &organization.token, &body).await.expect(201);
         (reply["api_key"]["id"].as_str().unwrap().to_owned(), reply["secret"].as_str().unwrap().to_owned())
+    }
+
+    /// A project of an organization: its id.
+    pub async fn project(&self, organization: &Organization, name: &str) -> String {
+        let body = json!({ "name": name });
+        let made = self.post(&organization.path("/projects"), &organization.token, &body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A team of an organization: its id.
+    pub async fn team(&self, organization: &Organization, name: &str) -> String {
+        let body = json!({ "name": name });
+        let made = self.post(&organization.path("/teams"), &organization.token, &body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The credential of the upstream: its id, and the token.
+    pub async fn service(&self) -> (String, String) {
+        let body = json!({ "upstream": "things" });
+        let made = self.post("/v1/operator/services", &self.operator().await, &body).await.expect(201);
+        (made["service"]["id"].as_str().unwrap().to_owned(), made["token"].as_str().unwrap().to_owned())
+    }
+
+    /// The id of an organization's owner.
+    pub async fn owner(&self, organization: &Organization) -> String {
+        let me = self.get("/v1/me", &organization.token).await.expect(200);
+        me["id"].as_str().unwrap().to_owned()
     }
 
     /// What an organization has used of its daily quota, and what the usage of the day says.
@@ -288,6 +320,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         "identity": told("insula-identity"),
         "authorization": told("authorization"),
         "api_key": told("x-api-key"),
+        "job_id": told("x-request-id"),
     });
     body["received"] = json!(request.into_body().collect().await.map_or(0, |whole| whole.to_bytes().len()));
     Ok(Response::new(Full::new(Bytes::from(body.to_string()))))

@@ -4,8 +4,13 @@
 //! also of those that are wrong themselves.
 
 mod access;
-mod offers;
-mod traffic;
+mod counting;
+mod limits;
+mod meters;
+mod money;
+mod plans;
+mod routes;
+mod upstreams;
 
 use crate::{
     Blueprint, MAX_BYTES,
@@ -20,7 +25,7 @@ use toml::de::{DeTable, DeValue};
 /// Prefixes of keys that would look like other ids of Insula's.
 const RESERVED_PREFIXES: &[&str] = &[
     "org", "usr", "ses", "key", "req", "adm", "sub", "aud", "msg", "due", "bpv", "sig", "inv", "chg", "prj",
-    "insula",
+    "team", "hold", "svc", "evt", "insula",
 ];
 
 /// The most of anything that a blueprint can declare of one sort.
@@ -61,18 +66,19 @@ pub(crate) fn check(file: &str, text: &str) -> Result<Blueprint, Diagnostics> {
 fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Blueprint> {
     let names = access::permissions(raw, report);
     let roles = access::roles(raw, &names, report);
-    let meters = offers::meters(raw, report);
-    let limits = offers::limits(raw, report);
-    let plans = offers::plans(raw, &limits, report);
-    let upstreams = traffic::upstreams(raw, report);
-    let (routes, patterns) = traffic::routes(raw, &names, &upstreams, report);
+    let meters = meters::meters(raw, report);
+    let limits = limits::limits(raw, &meters, report);
+    let plans = plans::plans(plans::Known { raw, meters: &meters, limits: &limits }, report);
+    let upstreams = upstreams::upstreams(raw, report);
+    let known = routes::Known { raw, names: &names, meters: &meters, limits: &limits, upstreams: &upstreams };
+    let (routes, patterns) = routes::routes(known, report);
     let product =
         raw.product.0.as_ref().and_then(|product| resolve_product(product, raw, &limits, report))?;
     Some(Blueprint {
         product,
         permissions: names,
         roles,
-        meters,
+        meters: meters.into_iter().flatten().collect(),
         limits: limits.into_iter().filter_map(|(_, limit)| limit).collect(),
         plans,
         upstreams: upstreams.into_iter().flatten().collect(),
@@ -86,7 +92,7 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
 fn resolve_product(
     raw: &At<RawProduct>,
     whole: &RawBlueprint,
-    limits: &[offers::Declared],
+    limits: &[limits::Declared],
     report: &mut Report<'_>,
 ) -> Option<Product> {
     let name = raw.value.name.0.as_ref();
@@ -160,7 +166,7 @@ fn default_plan(raw: &At<RawProduct>, whole: &RawBlueprint, report: &mut Report<
 
 fn headline_limit(
     raw: &At<RawProduct>,
-    limits: &[offers::Declared],
+    limits: &[limits::Declared],
     report: &mut Report<'_>,
 ) -> Option<LimitIndex> {
     let Some(wanted) = &raw.value.headline_limit else {
@@ -170,17 +176,14 @@ fn headline_limit(
         let (only, _) = quotas.next()?;
         return quotas.next().is_none().then(|| LimitIndex::at(only));
     };
-    let found = limits.iter().position(|(name, _)| *name == wanted.value);
-    let limit = found.and_then(|index| limits[index].1.as_ref());
-    if found.is_none() {
-        let message = format!("there is no limit {}", quoted(&wanted.value));
-        let help = suggest(&wanted.value, limits.iter().map(|(name, _)| name.as_str()), "limit");
-        report.error(&wanted.at, "blueprint.unknown_limit", message, help);
-    } else if limit.is_some_and(|limit| matches!(limit.kind, LimitKind::Rate { .. })) {
+    let found = limits::limit_index(wanted, limits, report);
+    let limit = found.and_then(|index| limits.get(index.get())?.1.as_ref());
+    if limit.is_some_and(|limit| matches!(limit.kind, LimitKind::Rate { .. })) {
         let message = format!("`{}` is a rate, of which nothing remains to be shown", wanted.value);
-        report.error(&wanted.at, "blueprint.headline_limit", message, "choose a quota or a stock");
+        let help = "choose a quota, a hold or a stock";
+        report.error(&wanted.at, "blueprint.headline_limit", message, help);
     }
-    found.map(LimitIndex::at)
+    found
 }
 
 fn is_domain(text: &str) -> bool {

@@ -3,25 +3,32 @@
 //! What must always hold: each is settled exactly once, in the log and in the counters alike, and if nobody does it,
 //! it does it itself when it goes.
 
-use super::{Lane, Marks, Snapshot};
-use http::HeaderValue;
+use super::{
+    Lane, Marks, Snapshot,
+    holding::Held,
+    plan::{Plan, amount, pieces},
+    quotas::Reservations,
+};
+use http::{HeaderMap, HeaderValue};
 use insula_access::Principal;
-use insula_blueprint::{PermissionSet, RouteIndex};
+use insula_blueprint::{Cost, LastingHold, PermissionSet, Route, RouteHold, RouteIndex};
 use insula_identity::Environment;
-use insula_kernel::{AdmissionId, Instant, OrgId, UserId};
-use insula_limits::Reservation;
-use insula_metering::log::{Charges, IntentTicket, Outcome, Settlement};
+use insula_kernel::{AdmissionId, Instant, OrgId, ProjectId, TeamId, UserId};
+use insula_limits::{Entitlement, Named};
+use insula_metering::log::{
+    Charge, Charges, HOLD_KEY_MAX, HoldOutcome, IntentTicket, Outcome, Settlement, Synced,
+};
+use serde_json::Value as Json;
 use smallvec::SmallVec;
 use std::{cell::Cell, rc::Rc, sync::Arc};
-
-/// What was taken out of quotas for one request.
-pub(super) type Reservations = SmallVec<[Reservation; 2]>;
 
 /// Who a request was admitted for.
 #[derive(Clone, Copy)]
 pub(crate) struct Who {
     pub(crate) principal: Principal,
     pub(crate) org: OrgId,
+    pub(crate) team: Option<TeamId>,
+    pub(crate) project: Option<ProjectId>,
     pub(crate) permissions: PermissionSet,
     pub(crate) environment: Option<Environment>,
 }
@@ -31,14 +38,23 @@ impl Who {
     pub(crate) const fn user(&self) -> Option<UserId> {
         match self.principal {
             Principal::User { user, .. } | Principal::Operator { user, .. } => Some(user),
-            Principal::Key { .. } => None,
+            Principal::Key { .. } | Principal::Service { .. } => None,
         }
+    }
+}
+
+/// How the log writes an environment; 0 is none.
+pub(super) const fn environment_code(environment: Environment) -> u8 {
+    match environment {
+        Environment::Development => 1,
+        Environment::Staging => 2,
+        Environment::Production => 3,
     }
 }
 
 /// How an admitted request ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ending {
+pub struct Ending<'a> {
     /// How. Only [`Outcome::Released`] costs nothing.
     pub outcome: Outcome,
     /// The status that went to the client; 0 if none did.
@@ -47,6 +63,8 @@ pub struct Ending {
     pub bytes_in: u64,
     /// Bytes of the reply's body.
     pub bytes_out: u64,
+    /// The reply's body, where something of it is to be read and all of it is there.
+    pub reply: Option<&'a [u8]>,
 }
 
 /// A request that was let through: holds what was reserved for it and its place in the log.
@@ -59,8 +77,12 @@ pub struct Admission {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) route: RouteIndex,
     pub(super) who: Who,
+    pub(super) entitlement: Arc<Entitlement>,
     pub(super) at: Instant,
     pub(super) reservations: Reservations,
+    pub(super) held: Option<Held>,
+    /// What header fields of the reply said, by charge.
+    pub(super) measured: SmallVec<[(usize, i64); 2]>,
     pub(super) ticket: Option<IntentTicket>,
     pub(super) marks: Marks,
     /// Bytes that went out on the connection to the upstream, and how many had before this request.
@@ -89,8 +111,34 @@ impl Admission {
         &self.who
     }
 
+    pub(crate) const fn entitlement(&self) -> &Arc<Entitlement> {
+        &self.entitlement
+    }
+
     pub(crate) const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// Ends when the intent is on the disk; `None` once it is settled.
+    pub(crate) fn synced(&self) -> Option<Synced> {
+        Some(self.lane.writer().borrow().sync_intent(self.ticket.as_ref()?))
+    }
+
+    /// Whether something of the reply's body is to be read.
+    pub(crate) fn reads_body(&self) -> bool {
+        self.snapshot.route(self.route).is_some_and(|(_, plan)| plan.reads_body)
+    }
+
+    /// Reads what the head of the reply says of costs.
+    pub(crate) fn read_head(&mut self, headers: &HeaderMap) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some((_, plan)) = snapshot.route(self.route) else { return };
+        for (charge, (meter, cost)) in plan.charges.iter().enumerate() {
+            let Cost::ReplyHeader { name, .. } = cost else { continue };
+            let said = headers.get(name.as_str()).and_then(|value| value.to_str().ok());
+            let quantity = said.and_then(|text| self.quantity(*meter, text.trim()));
+            self.measured.extend(quantity.map(|quantity| (charge, quantity)));
+        }
     }
 
     /// Names the counter of bytes that go out on the connection which the request is about to be sent on.
@@ -104,16 +152,27 @@ impl Admission {
     }
 
     /// Writes to the log what became of the request, and keeps or releases what was reserved for it.
-    pub fn settle(mut self, ending: &Ending) {
+    pub fn settle(mut self, ending: &Ending<'_>) {
         self.end(ending);
     }
 
-    fn end(&mut self, ending: &Ending) {
+    fn end(&mut self, ending: &Ending<'_>) {
         let Some(ticket) = self.ticket.take() else { return };
         let released = ending.outcome == Outcome::Released;
-        let plan = self.snapshot.route(self.route).map(|(_, plan)| plan);
-        let charges = plan.map(|plan| self.snapshot.charges(plan)).unwrap_or_default();
+        let snapshot = Arc::clone(&self.snapshot);
+        let reply = ending.reply.and_then(|body| serde_json::from_slice::<Json>(body).ok());
         let now = self.lane.now();
+        let mut used: SmallVec<[Charge<'_>; 4]> = SmallVec::new();
+        if let Some((_, plan)) = snapshot.route(self.route).filter(|_| !released) {
+            used = self.charges(plan, ending, reply.as_ref(), &snapshot);
+        }
+        for (charge, reservation) in self.reservations.drain(..) {
+            if let Some(charge) = used.get(charge) {
+                reservation.settle(charge.quantity);
+            }
+        }
+        let route = snapshot.route(self.route).map(|(route, _)| route);
+        let (hold, hold_key) = self.end_hold(route, ending, reply.as_ref(), now);
         let settlement = Settlement {
             at: now,
             status: ending.status,
@@ -121,14 +180,10 @@ impl Admission {
             bytes_in: ending.bytes_in,
             bytes_out: ending.bytes_out,
             duration_us: u64::try_from(now.saturating_since(self.at).as_micros()).unwrap_or(0),
-            used: if released { Charges::NONE } else { Charges::from(&*charges) },
+            used: Charges::from(&*used),
+            hold,
+            hold_key: hold_key.as_deref(),
         };
-        for reservation in self.reservations.drain(..) {
-            if !released {
-                let amount = reservation.amount();
-                reservation.settle(amount);
-            }
-        }
         let admission = ticket.admission();
         let settled = match self.lane.writer().try_borrow_mut() {
             Ok(mut writer) => writer.settle(ticket, &settlement).map_err(|unsettled| unsettled.to_string()),
@@ -139,6 +194,93 @@ impl Admission {
             tracing::error!(admission = %admission, error, "a settlement was not recorded");
         }
     }
+
+    /// What the request is charged, by the positions of its route's charges.
+    fn charges<'s>(
+        &self,
+        plan: &Plan,
+        ending: &Ending<'_>,
+        reply: Option<&Json>,
+        snapshot: &'s Snapshot,
+    ) -> SmallVec<[Charge<'s>; 4]> {
+        let meters = snapshot.compiled.meters();
+        let charge = |(place, (meter, cost)): (usize, &(usize, Cost))| {
+            let quantity = match cost {
+                Cost::Fixed(fixed) => amount(*fixed),
+                Cost::Bytes { of, per, .. } => pieces(*of, *per, ending.bytes_in, ending.bytes_out),
+                Cost::ReplyHeader { reserve, .. } => {
+                    let said = self.measured.iter().find(|(measured, _)| *measured == place);
+                    said.map_or(amount(*reserve), |(_, quantity)| *quantity)
+                }
+                Cost::ReplyJson { at, reserve } => {
+                    let said = reply.and_then(|reply| at.find(reply)).and_then(|value| match value {
+                        Json::Number(number) => self.quantity(*meter, &number.to_string()),
+                        Json::String(text) => self.quantity(*meter, text),
+                        _ => None,
+                    });
+                    said.unwrap_or(amount(*reserve))
+                }
+            };
+            let meter = meters.get(*meter).map_or("", |meter| meter.name.as_str());
+            Charge::add(meter, quantity)
+        };
+        plan.charges.iter().enumerate().map(charge).collect()
+    }
+
+    /// A quantity that an upstream said; nothing for what is none, or less than none.
+    fn quantity(&self, meter: usize, said: &str) -> Option<i64> {
+        let scale = self.snapshot.compiled.meters().get(meter)?.scale;
+        let quantity = insula_kernel::Quantity::parse(said, scale).ok()?.units();
+        (quantity >= 0).then_some(quantity)
+    }
+
+    /// Ends what the request held, or lets it go on under the name that the reply gives it.
+    ///
+    /// Whether something was begun is known from a reply of the kind 2xx. Where there is none, because somebody went
+    /// away, it may have been: then it is held for its time to live, since a limit may refuse early but not let one too
+    /// many through. Without a time to live that would be for ever, so such a hold ends.
+    fn end_hold(
+        &mut self,
+        route: Option<&Route>,
+        ending: &Ending<'_>,
+        reply: Option<&Json>,
+        now: Instant,
+    ) -> (HoldOutcome, Option<String>) {
+        let Some(held) = self.held.take() else { return (HoldOutcome::None, None) };
+        let Some(Route { hold: Some(RouteHold { lasting: Some(lasting), .. }), .. }) = route else {
+            return (HoldOutcome::Released, None);
+        };
+        let LastingHold { key, until, ttl } = lasting;
+        let begun = match ending.outcome {
+            Outcome::Completed => (200..300).contains(&ending.status),
+            Outcome::Released => false,
+            Outcome::ClientGone | Outcome::UpstreamFailed | Outcome::TimedOut => true,
+        };
+        let name = reply.and_then(|reply| key.find(reply)).and_then(hold_key);
+        if !begun || (name.is_none() && ttl.is_none()) {
+            return (HoldOutcome::Released, None);
+        }
+        if name.is_none() && ending.outcome == Outcome::Completed {
+            tracing::warn!(
+                route = route.map(|route| route.pattern.as_str()),
+                "a reply doesn't name what is held"
+            );
+        }
+        match held.keep(now, name.as_deref(), until.as_deref().map(Arc::from)) {
+            Named::Kept => (HoldOutcome::Kept, name),
+            Named::Ended | Named::Known(_) | Named::Gone => (HoldOutcome::Released, name),
+        }
+    }
+}
+
+/// The name of what is held, as a reply or an event says it.
+fn hold_key(value: &Json) -> Option<String> {
+    let text = match value {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty() && text.len() <= HOLD_KEY_MAX).then_some(text)
 }
 
 impl Drop for Admission {
@@ -146,7 +288,7 @@ impl Drop for Admission {
         if self.ticket.is_some() {
             let reached = self.has_reached_upstream();
             let outcome = if reached { Outcome::ClientGone } else { Outcome::Released };
-            self.end(&Ending { outcome, status: 0, bytes_in: 0, bytes_out: 0 });
+            self.end(&Ending { outcome, status: 0, bytes_in: 0, bytes_out: 0, reply: None });
         }
     }
 }

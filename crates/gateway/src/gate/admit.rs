@@ -2,19 +2,23 @@
 
 use super::{
     Admission, Gate, Identified, Lane, Marks, Refusal, Snapshot,
-    admission::{Reservations, Who},
+    admission::Who,
+    plan::{Plan, amount},
+    project::named_project,
+    quotas::{Checks, Purse},
     rates::Asker,
-    snapshot::{Plan, Tenant},
+    refusals::RefusedRequest,
 };
 use crate::{errors, headers::X_USER_ID};
 use http::{HeaderMap, HeaderValue, header};
 use insula_access::Principal;
-use insula_blueprint::{PermissionSet, Route, RouteIndex};
-use insula_kernel::{AdmissionId, Error, Instant, OrgId, RequestId, Result};
-use insula_limits::{Entitlement, Standing, Usage};
-use insula_metering::log::{Charges, Intent, IntentTicket};
+use insula_blueprint::{LastingHold, PermissionSet, Route, RouteIndex};
+use insula_kernel::{AdmissionId, Error, HoldId, Instant, OrgId, RequestId, Result, Span};
+use insula_limits::{Entitlement, Standing, Subject, Subjects};
+use insula_metering::log::{Charge, Charges, Check, HoldIntent, Intent, IntentTicket};
 use insula_tenancy::LiveOrganization;
 use insula_web::Credential;
+use smallvec::SmallVec;
 use std::{net::IpAddr, sync::Arc};
 
 /// A request, as far as the decision needs it.
@@ -34,8 +38,8 @@ pub struct Asked<'r> {
 
 impl Gate {
     /// Lets a request through to the upstream of a route, or says why not: authenticate, resolve the tenant,
-    /// authorize, rate limit, quota, validate, and note the intent in the log. A later step that refuses gives back
-    /// what earlier ones reserved.
+    /// authorize, rate limit, quota, holds, validate, and note the intent in the log. A later step that refuses gives
+    /// back what earlier ones reserved.
     ///
     /// # Errors
     /// The refusal, with what the reply can say of the organization and its limits.
@@ -52,64 +56,114 @@ impl Gate {
             .identify(lane, prefix, asked.headers, asked.peer, asked.now)?
             .ok_or_else(errors::unauthenticated)?;
         let organization = self.tenant_of(&identified.credential, asked)?;
-        let who = self.authorize(snapshot, declared, &identified, &organization)?;
-        let tenant = snapshot.tenants.get(&who.org).ok_or_else(errors::limits_unavailable)?;
-        let entitlement = tenant.entitlement.as_deref().ok_or_else(errors::limits_unavailable)?;
-        let mut marks = Marks::of(tenant.header.clone());
-        let own = identified.key.as_deref().and_then(|key| key.rate);
-        let rate = match self.rates.check(who.asker(), snapshot, entitlement, own, asked.now) {
-            Ok(standing) => standing,
-            Err((error, standing)) => {
-                marks.note(lane, &standing);
-                return Err(Refusal::from(error).marked(marks));
-            }
+        let refused = |error: &Error, standing: Option<&Standing<'_>>| {
+            let principal = identified.credential.principal;
+            let request = RefusedRequest::new(asked.id, asked.now, &plan.name, principal, error, standing);
+            self.refusals.note(organization.id, request);
         };
-        let purse = Purse { snapshot, tenant: &tenant, entitlement, now: asked.now };
-        let reserved = purse.reserve(plan);
+        let who = self
+            .authorize(snapshot, declared, &identified, &organization, asked)
+            .inspect_err(|error| refused(error, None))?;
+        let tenant = snapshot.tenants.get(&who.org).ok_or_else(errors::limits_unavailable)?;
+        let entitlement = tenant.entitlement.clone().ok_or_else(errors::limits_unavailable)?;
+        let mut marks = Marks::of(tenant.header.clone());
+        let case = Case {
+            snapshot,
+            route: declared,
+            plan,
+            subjects: who.subjects(),
+            identified: &identified,
+            entitlement: &entitlement,
+            asked,
+        };
+        let purse = case.purse(self, &tenant);
+        let reserved = self.reserve(&case, &purse);
         if let Some(remaining) = purse.headline() {
             marks.note_remaining(remaining);
         }
-        let reservations = match reserved {
-            Ok((reservations, standing)) => {
-                if let Some(standing) = standing.or(rate) {
-                    marks.note(lane, &standing);
-                }
-                reservations
-            }
+        let Reserved { reservations, held, standing, checks } = match reserved {
+            Ok(reserved) => reserved,
             Err((error, standing)) => {
-                marks.note(lane, &standing);
+                refused(&error, standing.as_ref());
+                if let Some(standing) = &standing {
+                    marks.note(lane, standing);
+                }
                 return Err(Refusal::from(error).marked(marks));
             }
         };
-        if let Err(error) = validate(asked.headers, declared) {
-            return Err(Refusal::from(error).marked(marks));
+        if let Some(standing) = &standing {
+            marks.note(lane, standing);
         }
-        let ticket = match intend(lane, snapshot, plan, &who, asked) {
+        let noted = validate(asked.headers, declared).and_then(|()| intend(lane, &case, &who, &checks));
+        let ticket = match noted {
             Ok(ticket) => ticket,
-            Err(error) => return Err(Refusal::from(error).marked(marks)),
+            Err(error) => {
+                refused(&error, None);
+                return Err(Refusal::from(error).marked(marks));
+            }
         };
         Ok(Admission {
             lane: lane.clone(),
             snapshot: Arc::clone(snapshot),
             route,
             who,
+            entitlement,
             at: asked.now,
             reservations,
+            held,
+            measured: SmallVec::new(),
             ticket: Some(ticket),
             marks,
             sent: None,
         })
     }
 
-    /// Counts a request to the API against the rate of who sends it.
+    /// Takes what the request needs out of every limit, or nothing out of any but rates that stand before the one that
+    /// refuses.
+    fn reserve<'s>(&self, case: &Case<'s, '_>, purse: &Purse<'s, '_>) -> Result<Reserved<'s>, Stopped<'s>> {
+        let Case { snapshot, route, plan, subjects, identified, entitlement, asked } = case;
+        if let Some(feature) = route.feature.as_deref().filter(|feature| !entitlement.has(feature)) {
+            return Err((errors::feature_missing(feature), None));
+        }
+        let said = |(error, standing)| (error, Some(standing));
+        let key = identified.key.as_deref();
+        let asker = Asker { subjects, key, entitlement, now: asked.now };
+        let groups = plan.rates.iter().filter_map(|&place| snapshot.rates.get(place));
+        let rate = self.count_rates(snapshot, groups, &asker).map_err(said)?;
+        let mut checks = Checks::new();
+        let taken = purse.reserve(plan, &mut checks).map_err(said)?;
+        let (held, hold) = match &route.hold {
+            None => (None, None),
+            Some(hold) => {
+                let ttl = hold.lasting.as_ref().and_then(|lasting| lasting.ttl);
+                let id = HoldId::from_uuid(asked.id.uuid());
+                let begun = self.hold(id, snapshot, hold.limit.get(), ttl, &asker, &mut checks);
+                let (held, standing) = begun.map_err(said)?;
+                (Some(held), standing)
+            }
+        };
+        // A rate says nothing where something of a longer breath does, as long as that is there.
+        let slow = [taken.standing, hold].into_iter().flatten().reduce(Standing::strictest);
+        Ok(Reserved { reservations: taken.reservations, held, standing: slow.or(rate), checks })
+    }
+
+    /// Counts a request to the API against the rates of who sends it.
     pub(crate) fn count_api_request(&self, identified: &Identified, now: Instant) -> Result<(), Refusal> {
         let Some(org) = identified.credential.organization else { return Ok(()) };
         let snapshot = self.snapshot();
         let Some(tenant) = snapshot.tenants.get(&org) else { return Ok(()) };
         let Some(entitlement) = tenant.entitlement.as_deref() else { return Ok(()) };
-        let asker = asker(identified.credential.principal, org);
-        let own = identified.key.as_deref().and_then(|key| key.rate);
-        self.rates.check(asker, &snapshot, entitlement, own, now).map(drop).map_err(|(error, _)| error.into())
+        let key = identified.key.as_deref();
+        let subjects = Subjects {
+            org,
+            team: key.and_then(|key| key.team),
+            project: key.and_then(|key| key.project),
+            credential: credential_of(identified.credential.principal, org),
+        };
+        let asker = Asker { subjects: &subjects, key, entitlement, now };
+        // Rates of single routes are for what upstreams answer.
+        let groups = snapshot.rates.iter().filter(|group| group.routes.is_empty());
+        self.count_rates(&snapshot, groups, &asker).map(drop).map_err(|(error, _)| error.into())
     }
 
     /// The organization of the credential, if nothing in the request names another.
@@ -127,7 +181,7 @@ impl Gate {
         }
         let user = match credential.principal {
             Principal::User { user, .. } | Principal::Operator { user, .. } => Some(user),
-            Principal::Key { .. } => None,
+            Principal::Key { .. } | Principal::Service { .. } => None,
         };
         let is_theirs = |claim: &HeaderValue| {
             claim.to_str().is_ok_and(|claim| claim.parse().is_ok_and(|claim| Some(claim) == user))
@@ -144,6 +198,7 @@ impl Gate {
         route: &Route,
         identified: &Identified,
         organization: &LiveOrganization,
+        asked: &Asked<'_>,
     ) -> Result<Who> {
         let principal = identified.credential.principal;
         let (permissions, environment) = match (&identified.key, principal) {
@@ -152,7 +207,7 @@ impl Gate {
                 let role = self.identities.role(organization.id, user).ok_or_else(errors::tenant_mismatch)?;
                 (snapshot.compiled.role(&role).unwrap_or(PermissionSet::EMPTY), None)
             }
-            (None, Principal::Key { .. }) => return Err(errors::key_invalid()),
+            (None, _) => return Err(errors::key_invalid()),
         };
         if !organization.status.serves() {
             return Err(errors::organization_suspended());
@@ -160,67 +215,62 @@ impl Gate {
         if let Some(needed) = route.permission.filter(|needed| !permissions.contains(*needed)) {
             return Err(errors::denied(snapshot.compiled.permissions().name(needed)));
         }
-        Ok(Who { principal, org: organization.id, permissions, environment })
+        let (project, team) = named_project(&self.organizations, organization.id, identified, asked.headers)?;
+        Ok(Who { principal, org: organization.id, team, project, permissions, environment })
     }
 }
 
-fn asker(principal: Principal, org: OrgId) -> Asker {
+/// The credential itself, as one that limits count for.
+fn credential_of(principal: Principal, org: OrgId) -> Option<Subject> {
     match principal {
-        Principal::Key { key } => Asker::Key(key),
-        Principal::User { user, .. } | Principal::Operator { user, .. } => Asker::Member(org, user),
+        Principal::Key { key } => Some(Subject::Key(key)),
+        Principal::User { user, .. } | Principal::Operator { user, .. } => Some(Subject::Member(org, user)),
+        Principal::Service { .. } => None,
     }
 }
 
 impl Who {
-    fn asker(&self) -> Asker {
-        asker(self.principal, self.org)
+    fn subjects(&self) -> Subjects {
+        let Self { principal, org, team, project, .. } = *self;
+        Subjects { org, team, project, credential: credential_of(principal, org) }
     }
 }
 
-/// Where the quotas of a request are taken from.
-struct Purse<'s> {
+/// A request with everything that decides on it.
+struct Case<'s, 'a> {
     snapshot: &'s Snapshot,
-    tenant: &'s Tenant,
-    entitlement: &'s Entitlement,
-    now: Instant,
+    route: &'s Route,
+    plan: &'s Plan,
+    subjects: Subjects,
+    identified: &'a Identified,
+    entitlement: &'a Entitlement,
+    asked: &'a Asked<'a>,
 }
 
-impl<'s> Purse<'s> {
-    /// Takes what the route counts out of every quota; with where the client then stands against the strictest of
-    /// them, or against the one that has no room.
-    fn reserve(&self, plan: &Plan) -> Result<(Reservations, Option<Standing<'s>>), (Error, Standing<'s>)> {
-        let mut reservations = Reservations::new();
-        let mut strictest: Option<Standing<'s>> = None;
-        for &(at, amount) in &plan.counts {
-            let (Some(slot), Some(counter)) = (self.snapshot.slots.get(at), self.tenant.counters.get(at))
-            else {
-                continue;
-            };
-            let bound = self.snapshot.bound(slot, self.entitlement);
-            let name = bound.map_or("limit", |(_, limit)| self.snapshot.limit_name(limit));
-            let most = bound.map_or(i64::MAX, |(bound, _)| bound);
-            let reservation = counter.reserve(self.now, amount, most).map_err(|exceeded| {
-                let usage = Usage { used: exceeded.used, resets_at: exceeded.resets_at };
-                let standing = Standing::of_quota(name, slot.window, most, usage, self.now);
-                (errors::quota_exhausted(name, most, standing.reset_after), standing)
-            })?;
-            if bound.is_some() {
-                let standing = Standing::of_quota(name, slot.window, most, reservation.usage(), self.now);
-                strictest = Some(strictest.map_or(standing, |other| other.strictest(standing)));
-            }
-            reservations.push(reservation);
+impl<'s> Case<'s, '_> {
+    fn purse<'a>(&'a self, gate: &'a Gate, tenant: &'a super::snapshot::Tenant) -> Purse<'s, 'a> {
+        Purse {
+            gate,
+            snapshot: self.snapshot,
+            tenant,
+            entitlement: self.entitlement,
+            subjects: &self.subjects,
+            key: self.identified.key.as_deref(),
+            now: self.asked.now,
         }
-        Ok((reservations, strictest))
-    }
-
-    /// What is left of the limit that is shown; `None` if nothing bounds it.
-    fn headline(&self) -> Option<i64> {
-        let limit = self.snapshot.compiled.product().headline_limit?;
-        let bound = self.entitlement.bound(limit.get())?;
-        let counter = self.tenant.counters.get(self.snapshot.slot_of(limit)?)?;
-        Some(bound.saturating_sub(counter.snapshot(self.now).used))
     }
 }
+
+/// What was taken for a request.
+struct Reserved<'s> {
+    reservations: super::quotas::Reservations,
+    held: Option<super::holding::Held>,
+    standing: Option<Standing<'s>>,
+    checks: Checks,
+}
+
+/// Why nothing was taken, and where the client stands with what refused it.
+type Stopped<'s> = (Error, Option<Standing<'s>>);
 
 /// What can be seen of the body before it comes.
 fn validate(headers: &HeaderMap, route: &Route) -> Result<()> {
@@ -232,26 +282,49 @@ fn validate(headers: &HeaderMap, route: &Route) -> Result<()> {
     Ok(())
 }
 
-fn intend(
-    lane: &Lane,
-    snapshot: &Snapshot,
-    plan: &Plan,
-    who: &Who,
-    asked: &Asked<'_>,
-) -> Result<IntentTicket> {
-    let charges = snapshot.charges(plan);
+fn intend(lane: &Lane, case: &Case<'_, '_>, who: &Who, checks: &Checks) -> Result<IntentTicket> {
+    let Case { snapshot, route, plan, asked, .. } = case;
+    let meters = snapshot.compiled.meters();
+    let reserved: SmallVec<[Charge<'_>; 4]> = plan
+        .charges
+        .iter()
+        .filter_map(|(meter, cost)| {
+            let meter = meters.get(*meter)?.name.as_str();
+            Some(Charge::add(meter, amount(cost.reserve())))
+        })
+        .collect();
+    let checks: SmallVec<[Check; 4]> = checks
+        .iter()
+        .map(|checked| Check {
+            limit: u16::try_from(checked.limit).unwrap_or(u16::MAX),
+            kind: 0,
+            used: checked.used,
+            bound: Some(checked.bound),
+        })
+        .collect();
+    let hold = route.hold.as_ref().map(|hold| HoldIntent {
+        limit: snapshot.limit_name(hold.limit.get()),
+        until: hold.lasting.as_ref().and_then(|lasting| lasting.until.as_deref()),
+        ttl_us: hold.lasting.as_ref().and_then(|LastingHold { ttl, .. }| ttl.map(Span::as_micros)),
+    });
     let key = match who.principal {
         Principal::Key { key } => Some(key),
-        Principal::User { .. } | Principal::Operator { .. } => None,
+        _ => None,
     };
     let intent = Intent {
         admission: AdmissionId::from_uuid(asked.id.uuid()),
         org: who.org,
+        project: who.project,
+        team: who.team,
         key,
         user: who.user(),
+        environment: who.environment.map_or(0, super::admission::environment_code),
+        blueprint: snapshot.number,
         route: &plan.name,
         at: asked.now,
-        reserved: Charges::from(&*charges),
+        reserved: Charges::from(&*reserved),
+        checks: (&*checks).into(),
+        hold,
     };
     Ok(lane.writer().borrow_mut().intent(&intent)?)
 }

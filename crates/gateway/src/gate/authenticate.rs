@@ -4,7 +4,7 @@ use super::{Gate, Lane, lane::Verified};
 use crate::errors;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use insula_access::Principal;
-use insula_identity::{KeyToken, LiveKey, TokenError};
+use insula_identity::{KeyToken, LiveKey, ServiceToken, TokenError};
 use insula_kernel::{Instant, Result, sha256};
 use insula_web::Credential;
 use std::{net::IpAddr, sync::Arc};
@@ -61,7 +61,7 @@ impl Gate {
     }
 
     fn by_key(&self, text: &str, prefix: &str, peer: IpAddr, now: Instant) -> Result<Identified> {
-        let token = KeyToken::parse(text, prefix).map_err(|_| errors::key_invalid())?;
+        let Ok(token) = KeyToken::parse(text, prefix) else { return self.by_service(text, prefix) };
         let key = self.identities.key(token.id).ok_or_else(errors::key_invalid)?;
         // A key whose secret was never proved says nothing about itself, not even that it has expired.
         if !token.matches(&self.pepper, &key.secret_hash) || token.environment != key.environment {
@@ -76,6 +76,16 @@ impl Gate {
         let credential =
             Credential { principal: Principal::Key { key: key.id }, organization: Some(key.org) };
         Ok(Identified { credential, key: Some(key) })
+    }
+
+    fn by_service(&self, text: &str, prefix: &str) -> Result<Identified> {
+        let token = ServiceToken::parse(text, prefix).map_err(|_| errors::key_invalid())?;
+        let service = self.identities.service(token.id).ok_or_else(errors::key_invalid)?;
+        if !token.matches(&self.pepper, &service.secret_hash) {
+            return Err(errors::key_invalid());
+        }
+        let principal = Principal::Service { service: service.id };
+        Ok(Identified { credential: Credential { principal, organization: None }, key: None })
     }
 
     fn by_token(&self, lane: &Lane, text: &str, now: Instant) -> Result<Identified> {

@@ -5,13 +5,16 @@ use crate::errors;
 use insula_access::{Caller, OperatorCaller, Principal};
 use insula_blueprint::{PermissionSet, own};
 use insula_kernel::{Error, Result};
+use insula_tenancy::Status;
 use insula_web::{Credential, Entrance};
 
 impl Entrance for Gate {
     fn caller(&self, credential: &Credential, organization: &str) -> Result<Caller> {
         let stranger = || Error::not_found("organization");
         let organization = self.organizations.find(organization).ok_or_else(stranger)?;
-        if credential.organization != Some(organization.id) {
+        // An upstream serves every organization, but it may do one thing only.
+        let serves_all = matches!(credential.principal, Principal::Service { .. });
+        if credential.organization != Some(organization.id) && !serves_all {
             return Err(stranger());
         }
         let snapshot = self.snapshot();
@@ -29,6 +32,14 @@ impl Entrance for Gate {
                     return Err(stranger());
                 }
                 snapshot.compiled.role(&role).unwrap_or(PermissionSet::EMPTY)
+            }
+            Principal::Service { service } => {
+                self.identities.service(service).ok_or_else(errors::key_invalid)?;
+                // What was used before an organization was suspended or closed is still to be reported.
+                if organization.status == Status::Erased {
+                    return Err(stranger());
+                }
+                PermissionSet::EMPTY.with(own::USAGE_INGEST)
             }
         };
         Ok(Caller::authenticated(credential.principal, organization.id, organization.epoch, permissions))

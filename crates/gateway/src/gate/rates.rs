@@ -1,124 +1,182 @@
-//! How fast each key and each member of an organization may go on.
-//!
-//! What must always hold: who asks has one counter per window whatever the blueprint calls its limits, so no change
-//! of blueprint or plan gives anyone a burst for nothing.
+//! How fast each of those a request counts for may go on.
 
-use super::Snapshot;
+use super::{
+    Gate, Snapshot,
+    snapshot::{RateGroup, RateLimit},
+};
 use crate::errors;
-use insula_blueprint::RateWindow;
-use insula_identity::RateOverride;
-use insula_kernel::{Error, Instant, KeyId, LiveMap, OrgId, Span, UserId};
-use insula_limits::{Entitlement, Rate, RatePolicy, Standing};
-use parking_lot::Mutex;
-use std::sync::Arc;
+use insula_blueprint::{Bound as DeclaredBound, Per, RateWindow};
+use insula_identity::LiveKey;
+use insula_kernel::{Error, Instant, Span};
+use insula_limits::{Entitlement, Rate, RatePolicy, Standing, Subject, Subjects};
+use smallvec::SmallVec;
+use std::net::IpAddr;
 
-/// Who is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Asker {
-    Key(KeyId),
-    Member(OrgId, UserId),
-}
-
-/// Every counter.
-#[derive(Default)]
-pub(crate) struct Rates {
-    counters: LiveMap<Asker, Arc<Counters>>,
-    /// Held to make counters for someone new, so that two don't make them at once; never to count.
-    making: Mutex<()>,
-}
-
-#[derive(Default)]
-struct Counters {
-    second: Rate,
-    minute: Rate,
-}
+/// A refusal: why, and where the client stands.
+pub(crate) type Refused<'s> = (Error, Standing<'s>);
 
 /// The policies that apply to a request, the limit of each, and what the plan says.
+#[derive(Clone, Copy)]
 struct Policy {
     limit: usize,
+    window: RateWindow,
+    allowance: u32,
     /// `None` admits nothing.
     rate: Option<RatePolicy>,
 }
 
-impl Rates {
-    /// Counts a request, or tells which limit it goes beyond.
-    pub(crate) fn check<'s>(
-        &self,
-        asker: Asker,
-        snapshot: &'s Snapshot,
-        entitlement: &Entitlement,
-        own: Option<RateOverride>,
-        now: Instant,
-    ) -> Result<Option<Standing<'s>>, (Error, Standing<'s>)> {
-        let second = second(snapshot, entitlement, own);
-        let minute = strictest(snapshot, entitlement, RateWindow::Minute);
-        if second.is_none() && minute.is_none() {
-            return Ok(None);
-        }
-        let counters = self.of(asker);
-        let mut standing: Option<Standing<'s>> = None;
-        let both =
-            [(second, &counters.second, RateWindow::Second), (minute, &counters.minute, RateWindow::Minute)];
-        for (policy, rate, window) in both {
-            let Some(policy) = policy else { continue };
-            let name = snapshot.limit_name(policy.limit);
-            let stands = count(rate, &policy, name, window, now)?;
-            standing = Some(standing.map_or(stands, |other| other.strictest(stands)));
-        }
-        Ok(standing)
+impl Policy {
+    fn new(limit: usize, window: RateWindow, allowance: u32, burst: Option<u32>) -> Self {
+        let rate = RatePolicy::new(allowance, window.span(), burst.unwrap_or(allowance));
+        Self { limit, window, allowance, rate }
     }
 
-    fn of(&self, asker: Asker) -> Arc<Counters> {
-        if let Some(counters) = self.counters.get(&asker) {
-            return counters;
-        }
-        let _alone = self.making.lock();
-        self.counters.get(&asker).unwrap_or_else(|| {
-            let counters = Arc::default();
-            self.counters.insert(&asker, &counters);
-            counters
-        })
+    /// Of two, the one that admits less in the long run.
+    fn stricter(self, other: Self) -> Self {
+        let stricter = (other.allowance, other.rate.map(|rate| rate.burst()))
+            < (self.allowance, self.rate.map(|rate| rate.burst()));
+        if stricter { other } else { self }
     }
 }
 
-fn count<'s>(
-    rate: &Rate,
-    policy: &Policy,
-    name: &'s str,
-    window: RateWindow,
-    now: Instant,
-) -> Result<Standing<'s>, (Error, Standing<'s>)> {
-    let refused = |quota: u32, wait: Span| {
+/// Those whom a request counts for, and what they may do.
+pub(crate) struct Asker<'a> {
+    pub(crate) subjects: &'a Subjects,
+    pub(crate) key: Option<&'a LiveKey>,
+    pub(crate) entitlement: &'a Entitlement,
+    pub(crate) now: Instant,
+}
+
+impl Gate {
+    /// Counts a request with each of these groups of rates, or with none; says where the client stands with the
+    /// strictest, or with the one that has no room.
+    pub(crate) fn count_rates<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        groups: impl Iterator<Item = &'s RateGroup>,
+        asker: &Asker<'_>,
+    ) -> Result<Option<Standing<'s>>, Refused<'s>> {
+        let mut strictest: Option<Standing<'s>> = None;
+        let mut taken: SmallVec<[(Subject, u32, Policy); 4]> = SmallVec::new();
+        for group in groups {
+            let Some(subject) = subject_of(group.per, asker.subjects) else { continue };
+            for window in [RateWindow::Second, RateWindow::Minute] {
+                let Some(policy) = policy(group, window, snapshot, asker) else { continue };
+                let rates = self.books.rates_of(subject, group.book);
+                let rate = if window == RateWindow::Second { &rates.second } else { &rates.minute };
+                match count(rate, &policy, snapshot.limit_name(policy.limit), asker.now) {
+                    Ok(stands) => {
+                        strictest = Some(strictest.map_or(stands, |other| other.strictest(stands)));
+                        taken.push((subject, group.book, policy));
+                    }
+                    Err(refused) => {
+                        self.give_back(&taken);
+                        return Err(refused);
+                    }
+                }
+            }
+        }
+        Ok(strictest)
+    }
+
+    fn give_back(&self, taken: &[(Subject, u32, Policy)]) {
+        for (subject, book, policy) in taken {
+            let rates = self.books.rates_of(*subject, *book);
+            let rate = if policy.window == RateWindow::Second { &rates.second } else { &rates.minute };
+            if let Some(policy) = &policy.rate {
+                rate.give_back(policy);
+            }
+        }
+    }
+
+    /// Counts a request against the limits of its network address, before anyone is known.
+    pub(crate) fn count_address(
+        &self,
+        snapshot: &Snapshot,
+        address: IpAddr,
+        now: Instant,
+    ) -> Result<(), Error> {
+        for group in snapshot.rates.iter().filter(|group| group.per == Per::Address) {
+            for rate in &group.limits {
+                let declared = snapshot.compiled.limits().get(rate.limit).and_then(|limit| limit.default);
+                let Some(DeclaredBound::At(most)) = declared else { continue };
+                let policy = Policy::new(rate.limit, rate.window, small(most), burst(rate));
+                let is_minute = rate.window == RateWindow::Minute;
+                let counted = match &policy.rate {
+                    Some(rate) => {
+                        self.books.count_address(address, group.book, is_minute, now, rate).map(drop)
+                    }
+                    None => Err(rate.window.span()),
+                };
+                counted.map_err(|wait| errors::rate_limited(snapshot.limit_name(policy.limit), wait))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whom a limit counts for, of those whom a request counts for.
+pub(crate) fn subject_of(per: Per, subjects: &Subjects) -> Option<Subject> {
+    match per {
+        Per::Address => None,
+        Per::Key => subjects.credential,
+        Per::Project => subjects.project.map(Subject::Project),
+        Per::Team => subjects.team.map(Subject::Team),
+        Per::Organization => Some(Subject::Organization(subjects.org)),
+    }
+}
+
+fn count<'s>(rate: &Rate, policy: &Policy, name: &'s str, now: Instant) -> Result<Standing<'s>, Refused<'s>> {
+    let refused = |wait: Span| {
         let standing = Standing {
             name,
-            quota: i64::from(quota),
-            window: window.span(),
+            quota: i64::from(policy.allowance),
+            window: Some(policy.window.span()),
             remaining: 0,
-            reset_after: wait,
+            reset_after: Some(wait),
         };
         (errors::rate_limited(name, wait), standing)
     };
-    let Some(policy) = policy.rate else { return Err(refused(0, window.span())) };
-    match rate.check(now, &policy) {
-        Ok(state) => Ok(Standing::of_rate(name, &policy, state)),
-        Err(limited) => Err(refused(policy.allowance(), limited.retry_after)),
+    let Some(rated) = policy.rate else { return Err(refused(policy.window.span())) };
+    match rate.check(now, &rated) {
+        Ok(state) => Ok(Standing::of_rate(name, &rated, state)),
+        Err(limited) => Err(refused(limited.retry_after)),
     }
 }
 
-/// A key's own rate stands in for what the plan says per second.
-fn second(snapshot: &Snapshot, entitlement: &Entitlement, own: Option<RateOverride>) -> Option<Policy> {
-    let of_plan = strictest(snapshot, entitlement, RateWindow::Second);
-    let Some(own) = own else { return of_plan };
-    let named = snapshot.rates.iter().find(|rate| rate.window == RateWindow::Second);
-    let limit = named.map_or(usize::MAX, |rate| rate.limit);
-    Some(Policy { limit, rate: RatePolicy::new(own.per_second, RateWindow::Second.span(), own.burst) })
+/// The strictest policy of a group over a window: of the plan, and of the key itself.
+fn policy(group: &RateGroup, window: RateWindow, snapshot: &Snapshot, asker: &Asker<'_>) -> Option<Policy> {
+    let of_plan = group.limits.iter().filter(|rate| rate.window == window).filter_map(|rate| {
+        let most = asker.entitlement.bound(rate.limit).most?;
+        Some(Policy::new(rate.limit, window, small(u64::try_from(most).unwrap_or(0)), burst(rate)))
+    });
+    let is_own = group.per == Per::Key && group.routes.is_empty();
+    let of_key = asker.key.filter(|_| is_own).into_iter().flat_map(|key| own(key, window, snapshot, group));
+    of_plan.chain(of_key).reduce(Policy::stricter)
 }
 
-fn strictest(snapshot: &Snapshot, entitlement: &Entitlement, window: RateWindow) -> Option<Policy> {
-    let of_window = snapshot.rates.iter().filter(|rate| rate.window == window);
-    let bounded = of_window.filter_map(|rate| Some((entitlement.bound(rate.limit)?, rate)));
-    let (bound, rate) = bounded.min_by_key(|&(bound, _)| bound)?;
-    let allowance = u32::try_from(bound.max(0)).unwrap_or(u32::MAX);
-    let burst = rate.burst.map_or(allowance, |burst| u32::try_from(burst).unwrap_or(u32::MAX));
-    Some(Policy { limit: rate.limit, rate: RatePolicy::new(allowance, window.span(), burst) })
+/// What a key's own limits say of a window.
+fn own<'k>(
+    key: &'k LiveKey,
+    window: RateWindow,
+    snapshot: &'k Snapshot,
+    group: &'k RateGroup,
+) -> impl Iterator<Item = Policy> + 'k {
+    let named = group.limits.iter().find(|rate| rate.window == window).map_or(usize::MAX, |rate| rate.limit);
+    let rate = key.rate.filter(|_| window == RateWindow::Second);
+    let rate = rate.map(|rate| Policy::new(named, window, rate.per_second, Some(rate.burst)));
+    let by_name = key.limits.iter().filter_map(move |(name, most)| {
+        let (position, _) = snapshot.limit(name)?;
+        let rate = group.limits.iter().find(|rate| rate.limit == position && rate.window == window)?;
+        Some(Policy::new(position, window, small(u64::try_from(*most).unwrap_or(0)), burst(rate)))
+    });
+    rate.into_iter().chain(by_name)
+}
+
+fn small(most: u64) -> u32 {
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
+fn burst(rate: &RateLimit) -> Option<u32> {
+    rate.burst.map(small)
 }

@@ -3,11 +3,13 @@
 //! What must always hold: positions of limits, meters, routes and permissions are used only beside the snapshot they
 //! come from; counters outlive the snapshot, so that no change of blueprint forgets what was used.
 
+use super::{books::Books, plan::Plan};
 use http::HeaderValue;
-use insula_blueprint::{Compiled, LimitIndex, LimitKind, QuotaWindow, RateWindow, Route, RouteIndex, Target};
+use insula_blueprint::{
+    Compiled, Limit, LimitIndex, LimitKind, Per, QuotaWindow, RateWindow, Route, RouteIndex, Target,
+};
 use insula_kernel::{LiveMap, OrgId};
-use insula_limits::{Entitlement, Quota, Window};
-use insula_metering::log::{Charge, NAME_MAX};
+use insula_limits::{Bound, Entitlement, Quota, Window};
 use smallvec::SmallVec;
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::Semaphore;
@@ -15,20 +17,37 @@ use tokio::sync::Semaphore;
 /// A blueprint in force, with the organizations' entitlements and counters under it.
 pub struct Snapshot {
     pub(crate) compiled: Arc<Compiled>,
+    /// The number of the blueprint's version.
+    pub(crate) number: u32,
     pub(crate) tenants: LiveMap<OrgId, Arc<Tenant>>,
     pub(crate) slots: Box<[Slot]>,
-    pub(crate) rates: Box<[RateLimit]>,
+    pub(crate) rates: Box<[RateGroup]>,
+    /// Names of limits, by position.
+    pub(crate) names: Box<[Arc<str>]>,
     /// By route.
     plans: Box<[Plan]>,
     /// Requests in flight that a target takes, of all cores together.
     pub(crate) capacities: HashMap<Target, Arc<Semaphore>>,
 }
 
-/// A counter of each organization: a meter over a window, which one or more limits bound.
+/// A counter of each of those it counts for: a meter over a window, which one or more limits bound.
 pub(crate) struct Slot {
     pub(crate) meter: Box<str>,
-    pub(crate) window: Window,
+    pub(crate) window: QuotaWindow,
+    pub(crate) per: Per,
     pub(crate) limits: SmallVec<[usize; 2]>,
+    /// The number of the counter in the books.
+    pub(crate) book: u32,
+}
+
+/// Rates that count the same requests for the same subjects.
+pub(crate) struct RateGroup {
+    pub(crate) per: Per,
+    /// The routes that are counted; all if empty.
+    pub(crate) routes: Box<[RouteIndex]>,
+    pub(crate) limits: SmallVec<[RateLimit; 2]>,
+    /// The number of its counters in the books.
+    pub(crate) book: u32,
 }
 
 /// A limit of the kind rate.
@@ -38,35 +57,35 @@ pub(crate) struct RateLimit {
     pub(crate) burst: Option<u64>,
 }
 
-/// What a route counts.
-pub(crate) struct Plan {
-    /// The name in the log.
-    pub(crate) name: Box<str>,
-    /// The route's meters by position, and how much.
-    pub(crate) charges: Box<[(usize, i64)]>,
-    /// Counters by slot, and how much.
-    pub(crate) counts: Box<[(usize, i64)]>,
-}
-
 /// What requests know of an organization's limits.
 pub(crate) struct Tenant {
     /// What it may do. `None` until that is known: then nothing is admitted.
     pub(crate) entitlement: Option<Arc<Entitlement>>,
-    /// By slot.
-    pub(crate) counters: Box<[Arc<Quota>]>,
+    /// By slot; none where the slot counts for others than the organization.
+    pub(crate) counters: Box<[Option<Arc<Quota>>]>,
+    /// The organization's billing period.
+    month: Window,
     /// The organization's id.
     pub(crate) header: HeaderValue,
 }
 
+impl Tenant {
+    /// The window of a quota, on this organization's calendar.
+    pub(crate) const fn window(&self, window: QuotaWindow) -> &Window {
+        match window {
+            QuotaWindow::Hour => &Window::Hour,
+            QuotaWindow::Day => &Window::Day,
+            QuotaWindow::Month => &self.month,
+        }
+    }
+}
+
 impl Snapshot {
-    pub(crate) fn new(compiled: Arc<Compiled>) -> Self {
-        let slots = slots(&compiled);
-        let plans = compiled.routes().iter().map(|route| Plan::new(route, &compiled, &slots)).collect();
-        let rates =
-            compiled.limits().iter().enumerate().filter_map(|(limit, declared)| match declared.kind {
-                LimitKind::Rate { window, burst } => Some(RateLimit { limit, window, burst }),
-                LimitKind::Quota { .. } | LimitKind::Stock => None,
-            });
+    pub(crate) fn new(compiled: Arc<Compiled>, number: u32, books: &Books) -> Self {
+        let slots = slots(&compiled, books);
+        let rates = rate_groups(&compiled, books);
+        let plans =
+            compiled.routes().iter().map(|route| Plan::new(route, &compiled, &slots, &rates)).collect();
         let mut capacities = HashMap::new();
         for upstream in compiled.upstreams() {
             for (target, most) in upstream.targets.iter().zip(std::iter::repeat(upstream.max_connections)) {
@@ -76,8 +95,9 @@ impl Snapshot {
                 }
             }
         }
-        let rates = rates.collect();
-        Self { tenants: LiveMap::default(), slots: slots.into(), rates, plans, capacities, compiled }
+        let names = compiled.limits().iter().map(|limit| limit.name.as_str().into()).collect();
+        let (slots, rates) = (slots.into(), rates.into());
+        Self { tenants: LiveMap::default(), slots, rates, names, plans, capacities, compiled, number }
     }
 
     /// The blueprint.
@@ -86,9 +106,20 @@ impl Snapshot {
         &self.compiled
     }
 
+    /// The number of the blueprint's version.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
     /// The name of a limit.
     pub(crate) fn limit_name(&self, limit: usize) -> &str {
-        self.compiled.limits().get(limit).map_or("limit", |limit| limit.name.as_str())
+        self.names.get(limit).map_or("limit", |name| name)
+    }
+
+    /// The limit of this name, with its position.
+    pub(crate) fn limit(&self, name: &str) -> Option<(usize, &Limit)> {
+        self.compiled.limits().iter().enumerate().find(|(_, limit)| limit.name == name)
     }
 
     /// A route and what it counts.
@@ -96,19 +127,12 @@ impl Snapshot {
         self.compiled.routes().get(index.get()).zip(self.plans.get(index.get()))
     }
 
-    /// What a request to a route is charged.
-    pub(crate) fn charges<'s>(&'s self, plan: &Plan) -> SmallVec<[Charge<'s>; 4]> {
-        let meters = self.compiled.meters();
-        let charge = |&(meter, quantity): &(usize, i64)| {
-            Some(Charge { meter: meters.get(meter)?.name.as_str(), quantity })
-        };
-        plan.charges.iter().filter_map(charge).collect()
-    }
-
-    /// The bound of a counter: the least of those of its limits, with the limit it comes from.
-    pub(crate) fn bound(&self, slot: &Slot, entitlement: &Entitlement) -> Option<(i64, usize)> {
-        let bounds = slot.limits.iter().filter_map(|&limit| Some((entitlement.bound(limit)?, limit)));
-        bounds.min_by_key(|&(bound, _)| bound)
+    /// The bound of a counter: that of its limits which is reached first, with the limit it comes from.
+    pub(crate) fn bound(&self, slot: &Slot, entitlement: &Entitlement) -> Option<(Bound, usize)> {
+        let bounds = slot.limits.iter().map(|&limit| (entitlement.bound(limit), limit));
+        bounds
+            .filter(|(bound, _)| bound.most.is_some())
+            .min_by_key(|(bound, _)| (bound.ceiling(), bound.most))
     }
 
     /// The counter that a limit bounds.
@@ -125,56 +149,70 @@ impl Snapshot {
     ) -> Arc<Tenant> {
         let known = |slot: &Slot| {
             let (snapshot, tenant) = before?;
-            let same = |old: &Slot| old.meter == slot.meter && old.window == slot.window;
-            tenant.counters.get(snapshot.slots.iter().position(same)?).cloned()
+            let same = |old: &Slot| old.book == slot.book && old.per == slot.per;
+            tenant.counters.get(snapshot.slots.iter().position(same)?)?.clone()
         };
-        let fresh = |slot: &Slot| Arc::new(Quota::new(slot.window));
-        let counters = self.slots.iter().map(|slot| known(slot).unwrap_or_else(|| fresh(slot))).collect();
+        let counter = |slot: &Slot| (slot.per == Per::Organization).then(|| known(slot).unwrap_or_default());
+        let counters = self.slots.iter().map(counter).collect();
         let header = match before {
             Some((_, tenant)) => tenant.header.clone(),
             None => HeaderValue::from_maybe_shared(bytes::Bytes::from(org.to_string()))
                 .unwrap_or_else(|_| HeaderValue::from_static("")),
         };
-        Arc::new(Tenant { entitlement, counters, header })
+        // Without an entitlement nothing is admitted, so nothing is counted by this window either.
+        let month = match (&entitlement, before) {
+            (Some(entitlement), _) => Window::Month(entitlement.anchor.clone()),
+            (None, Some((_, tenant))) => tenant.month.clone(),
+            (None, None) => Window::Day,
+        };
+        Arc::new(Tenant { entitlement, counters, month, header })
     }
 }
 
-impl Plan {
-    fn new(route: &Route, compiled: &Compiled, slots: &[Slot]) -> Self {
-        let amount = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
-        let charges: Box<[_]> =
-            route.meters.iter().map(|&(meter, quantity)| (meter.get(), amount(quantity))).collect();
-        let counts = slots.iter().enumerate().filter_map(|(at, slot)| {
-            let metered = |&&(meter, _): &&(usize, i64)| {
-                compiled.meters().get(meter).is_some_and(|meter| meter.name == *slot.meter)
-            };
-            charges.iter().find(metered).map(|&(_, quantity)| (at, quantity))
-        });
-        let mut end = route.pattern.len().min(NAME_MAX);
-        while !route.pattern.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self { name: route.pattern[..end].into(), counts: counts.collect(), charges }
-    }
-}
-
-/// Limits that bound the same meter over the same window share a counter.
-fn slots(compiled: &Compiled) -> Vec<Slot> {
+/// Limits that bound the same meter over the same window for the same subjects share a counter.
+fn slots(compiled: &Compiled, books: &Books) -> Vec<Slot> {
     let mut slots: Vec<Slot> = Vec::new();
     for (limit, declared) in compiled.limits().iter().enumerate() {
-        let LimitKind::Quota { meter, window } = declared.kind else { continue };
+        let LimitKind::Quota { meter, window, per } = declared.kind else { continue };
         let Some(meter) = compiled.meter(meter) else { continue };
-        let window = match window {
-            QuotaWindow::Hour => Window::Hour,
-            QuotaWindow::Day => Window::Day,
-        };
-        match slots.iter_mut().find(|slot| *slot.meter == *meter.name && slot.window == window) {
+        let same = |slot: &&mut Slot| *slot.meter == *meter.name && slot.window == window && slot.per == per;
+        match slots.iter_mut().find(same) {
             Some(slot) => slot.limits.push(limit),
             None => {
                 let limits = SmallVec::from_slice(&[limit]);
-                slots.push(Slot { meter: meter.name.as_str().into(), window, limits });
+                let book = books.quota(&meter.name, window);
+                slots.push(Slot { meter: meter.name.as_str().into(), window, per, limits, book });
             }
         }
     }
     slots
+}
+
+/// Rates of the same subjects and routes share their counters, whatever they are called.
+fn rate_groups(compiled: &Compiled, books: &Books) -> Vec<RateGroup> {
+    // Always there, since a key may have a rate of its own.
+    let all = RateGroup {
+        per: Per::Key,
+        routes: Box::default(),
+        limits: SmallVec::new(),
+        book: books.rate(Per::Key, &[]),
+    };
+    let mut groups = vec![all];
+    for (limit, declared) in compiled.limits().iter().enumerate() {
+        let LimitKind::Rate { window, burst, per, routes } = &declared.kind else { continue };
+        let rate = RateLimit { limit, window: *window, burst: *burst };
+        match groups.iter_mut().find(|group| group.per == *per && *group.routes == **routes) {
+            Some(group) => group.limits.push(rate),
+            None => {
+                let pattern = |route: &RouteIndex| {
+                    compiled.routes().get(route.get()).map(|route| route.pattern.as_str())
+                };
+                let patterns: Vec<&str> = routes.iter().filter_map(pattern).collect();
+                let book = books.rate(*per, &patterns);
+                let (per, routes) = (*per, routes.clone().into());
+                groups.push(RateGroup { per, routes, limits: SmallVec::from_iter([rate]), book });
+            }
+        }
+    }
+    groups
 }

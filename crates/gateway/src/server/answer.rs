@@ -70,6 +70,7 @@ impl Core {
         id_header: HeaderValue,
         now: Instant,
     ) -> Result<Response<ReplyBody>, Refusal> {
+        self.gate.count_address(&self.gate.snapshot(), client.address, now)?;
         let host = host::of(request.uri(), request.headers())?;
         headers::check_framing(request.headers())?;
         if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {

@@ -13,7 +13,8 @@ use crate::{
     Admission, Ending, Marks, Refusal, errors,
     gate::X_ORG_ID,
     headers::{
-        self, INSULA_IDENTITY, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REQUEST_ID, X_USER_ID,
+        self, INSULA_IDENTITY, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_PROJECT_ID,
+        X_REQUEST_ID, X_USER_ID,
     },
 };
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header, request, uri::PathAndQuery};
@@ -49,6 +50,13 @@ impl Core {
         let Some((route, upstream, service)) = found else {
             return Err(Error::internal("a route without an upstream").into());
         };
+        if route.is_durable
+            && let Some(noted) = admission.synced()
+            && let Err(error) = noted.await
+        {
+            let marks = admission.marks();
+            return Err(Refusal::from(errors::not_durable(&error)).marked(marks));
+        }
         let (mut parts, body) = request.into_parts();
         self.rewrite(&mut parts, client, arrived, &admission, route);
         let idle = self.gateway.settings.client_idle;
@@ -67,7 +75,7 @@ impl Core {
                 let bytes_in = progress.map_or(0, |progress| progress.bytes.get());
                 let marks = admission.marks();
                 let status = error.kind().status();
-                admission.settle(&Ending { outcome, status, bytes_in, bytes_out: 0 });
+                admission.settle(&Ending { outcome, status, bytes_in, bytes_out: 0, reply: None });
                 Err(Refusal::from(error).marked(marks))
             }
         }
@@ -90,8 +98,7 @@ impl Core {
         headers::strip_request(&mut parts.headers);
         let who = admission.who();
         let identity = self.lane.identities().borrow_mut().header(
-            who,
-            admission.snapshot(),
+            admission,
             route.upstream,
             self.gate.signer(),
             arrived.now,
@@ -102,6 +109,14 @@ impl Core {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
         headers.insert(X_FORWARDED_HOST, arrived.host.clone());
         headers.insert(INSULA_IDENTITY, identity);
+        if admission.reads_body() {
+            // What is to be read must not come packed.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if let Some(project) = who.project {
+            let value = self.lane.header(|out| out.extend_from_slice(project.to_string().as_bytes()));
+            headers.insert(X_PROJECT_ID, value);
+        }
         if let Some(org) = admission.org_header() {
             headers.insert(X_ORG_ID, org.clone());
         }
@@ -221,13 +236,14 @@ async fn head_within<T>(
 fn pass_on(
     reply: Response<Incoming>,
     connection: Connection,
-    admission: Admission,
+    mut admission: Admission,
     progress: Option<Rc<Progress>>,
     upstream: &Upstream,
 ) -> Response<ReplyBody> {
     let (mut parts, body) = reply.into_parts();
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
+    admission.read_head(&parts.headers);
     headers::strip_reply(&mut parts.headers);
     Marks::clear(&mut parts.headers);
     admission.marks().write(&mut parts.headers);

@@ -46,6 +46,9 @@ pub(crate) enum ReplyBody {
     Upstream(Download),
 }
 
+/// The longest body of a reply that is read for what it says of costs and holds, in bytes.
+const READ_MAX: usize = 1 << 20;
+
 /// The body of an upstream's reply, with what waits for its end.
 pub(crate) struct Download {
     body: Incoming,
@@ -55,6 +58,8 @@ pub(crate) struct Download {
     silence: Silence,
     status: u16,
     bytes: u64,
+    /// A copy of what went through, where it is to be read, as long as it isn't too long.
+    copy: Option<Vec<u8>>,
 }
 
 impl Download {
@@ -68,8 +73,9 @@ impl Download {
     ) -> Self {
         let silence = Silence::new(idle);
         let status = status.as_u16();
+        let copy = admission.reads_body().then(Vec::new);
         let (admission, connection) = (Some(admission), Some(connection));
-        let mut download = Self { body, admission, connection, progress, silence, status, bytes: 0 };
+        let mut download = Self { body, admission, connection, progress, silence, status, bytes: 0, copy };
         if download.body.is_end_stream() {
             download.end(Outcome::Completed);
         }
@@ -79,7 +85,14 @@ impl Download {
     fn end(&mut self, outcome: Outcome) {
         if let Some(admission) = self.admission.take() {
             let bytes_in = self.progress.as_ref().map_or(0, |progress| progress.bytes.get());
-            admission.settle(&Ending { outcome, status: self.status, bytes_in, bytes_out: self.bytes });
+            let reply = self.copy.as_deref().filter(|_| outcome == Outcome::Completed);
+            admission.settle(&Ending {
+                outcome,
+                status: self.status,
+                bytes_in,
+                bytes_out: self.bytes,
+                reply,
+            });
         }
         match self.connection.take() {
             Some(connection) if outcome == Outcome::Completed => connection.release(),
@@ -87,11 +100,24 @@ impl Download {
         }
     }
 
+    fn keep(&mut self, data: &[u8]) {
+        if let Some(copy) = &mut self.copy {
+            if copy.len() + data.len() <= READ_MAX {
+                copy.extend_from_slice(data);
+            } else {
+                self.copy = None;
+            }
+        }
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.silence.broken();
-                self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if let Some(data) = frame.data_ref() {
+                    self.bytes += data.len() as u64;
+                    self.keep(data);
+                }
                 if frame.is_trailers() || self.body.is_end_stream() {
                     self.end(Outcome::Completed);
                 }

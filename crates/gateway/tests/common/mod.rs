@@ -15,11 +15,13 @@ use insula_identity::{
     TokenVerifier,
 };
 use insula_kernel::{
-    Clock as _, Env, Epoch, Instant, Keyring, ManualClock, OrgId, Secret, SeededRng, SessionId, Span, UserId,
+    Clock as _, Env, Epoch, Instant, Keyring, ManualClock, OrgId, ProjectId, Secret, SeededRng, SessionId,
+    Span, TeamId, UserId,
 };
-use insula_limits::Entitlement;
+use insula_limits::{Bound, Entitlement};
 use insula_metering::log::{Entry, Log, Options, Outcome, Tail};
-use insula_tenancy::{LiveOrganization, Status};
+use insula_rating::Anchor;
+use insula_tenancy::{LiveOrganization, LiveProject, ProjectStatus, Status};
 use std::{
     net::SocketAddr,
     num::NonZeroUsize,
@@ -141,10 +143,17 @@ fn closed_port() -> SocketAddr {
 /// What an organization may do: the bounds of its limits by name, the rest unlimited.
 pub(crate) fn entitlement(blueprint: &Compiled, bounds: &[(&str, i64)]) -> Entitlement {
     let bound = |name: &str| bounds.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound);
+    let bound = |limit: &insula_blueprint::Limit| Bound {
+        most: bound(&limit.name),
+        is_hard: limit.on_exceed == insula_blueprint::OnExceed::Reject,
+    };
     Entitlement {
         plan: "one".into(),
         plan_version: 1,
-        bounds: blueprint.limits().iter().map(|limit| bound(&limit.name)).collect(),
+        priority: 1,
+        bounds: blueprint.limits().iter().map(bound).collect(),
+        features: Arc::new([("fancy".into(), true)].into()),
+        anchor: Anchor::utc(Instant::from_secs(1_699_000_000)),
     }
 }
 
@@ -185,6 +194,8 @@ pub(crate) struct Setup {
     pub(crate) hosts: HostRules,
     pub(crate) cores: usize,
     pub(crate) settings: Settings,
+    /// The blueprint, if it is another.
+    pub(crate) blueprint: Option<fn(SocketAddr) -> Compiled>,
 }
 
 impl Default for Setup {
@@ -194,6 +205,7 @@ impl Default for Setup {
             hosts: HostRules::default(),
             cores: 1,
             settings: Settings::default(),
+            blueprint: None,
         }
     }
 }
@@ -207,7 +219,10 @@ impl World {
         let upstream = Upstream::start().await;
         let clock = Arc::new(ManualClock::at(Instant::from_secs(1_700_000_000)));
         let env = Env { clock: clock.clone(), rng: Arc::new(SeededRng::new(3)) };
-        let compiled = blueprint(upstream.address, false);
+        let compiled = match setup.blueprint {
+            Some(other) => other(upstream.address),
+            None => blueprint(upstream.address, false),
+        };
         let (acme, other) = (OrgId::generate(&env), OrgId::generate(&env));
         let organization = |id, slug: &str| LiveOrganization {
             id,
@@ -228,7 +243,7 @@ impl World {
         let entitlements = vec![entitled(acme), entitled(other)];
         let gate = Arc::new(Gate::new(GateParts {
             env: env.clone(),
-            blueprint: compiled,
+            blueprint: (compiled, 1),
             organizations: Arc::clone(&organizations),
             identities: Arc::clone(&identities),
             keyring: keyring.clone(),
@@ -286,7 +301,10 @@ impl World {
             environment: Environment::Development,
             scopes: Arc::new(Scopes::compile(scopes.iter().copied(), snapshot.compiled())),
             networks: Box::default(),
+            project: None,
+            team: None,
             rate: None,
+            limits: Box::default(),
             expires_at: None,
         };
         change(&mut key);
@@ -386,6 +404,20 @@ impl World {
             }
         })
         .await
+    }
+
+    /// A project of the first organization.
+    pub(crate) fn project(&self, team: Option<TeamId>) -> ProjectId {
+        let id = ProjectId::generate(&self.env);
+        let status = ProjectStatus::Active;
+        let slug = id.to_string().as_str().into();
+        self.organizations.put_project(LiveProject { id, org: self.acme, slug, team, status });
+        id
+    }
+
+    /// A `POST` of JSON with a key.
+    pub(crate) async fn post(&self, target: &str, key: &str, body: &serde_json::Value) -> client::Reply {
+        self.ask("POST", target, &[&format!("X-Api-Key: {key}")], &body.to_string()).await
     }
 
     /// What the first organization has used of a limit.

@@ -135,6 +135,10 @@ async fn serve(mut stream: BufReader<TcpStream>, seen: &Seen) -> Option<()> {
                 seen.go_on.notified().await;
                 send(&mut stream, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await?;
             }
+            "/answer" => {
+                let body = body(&mut stream, &head).await?;
+                answer(&mut stream, &body).await?;
+            }
             _ => {
                 let body = body(&mut stream, &head).await?;
                 tell(&mut stream, &head, &body).await?;
@@ -224,6 +228,21 @@ async fn echo(stream: &mut BufReader<TcpStream>, head: &Head) -> Option<()> {
             return Some(());
         }
     }
+}
+
+/// Answers what the body of the request says: `{"status", "fields": {}, "body"}`.
+async fn answer(stream: &mut BufReader<TcpStream>, wanted: &[u8]) -> Option<()> {
+    let wanted: serde_json::Value = serde_json::from_slice(wanted).ok()?;
+    let status = wanted["status"].as_u64().unwrap_or(200);
+    let mut reply = format!("HTTP/1.1 {status} As Asked\r\n");
+    for (name, value) in wanted["fields"].as_object().into_iter().flatten() {
+        reply += &format!("{name}: {}\r\n", value.as_str()?);
+    }
+    let body = match &wanted["body"] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    send(stream, &format!("{reply}Content-Length: {}\r\n\r\n{body}", body.len())).await
 }
 
 /// Tells what came, as JSON.

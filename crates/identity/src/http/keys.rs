@@ -2,23 +2,25 @@
 
 use super::State;
 use crate::{
-    Environment, LiveKey, Network, RateOverride,
-    api_key::{self, KeyMaker, KeyRow, MadeKey, NewKey, names},
+    Environment, KeyLimit, KeyLimits, Network,
+    api_key::{self, KeyMaker, KeyPatch, KeyRow, MadeKey, NewKey, names},
 };
 use axum::{
     extract::{Path, State as Extract},
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use insula_access::{CreateKey, ListKeys, RevokeKey, RotateKey};
+use insula_access::{CreateKey, ListKeys, RevokeKey, RotateKey, UpdateKey};
 use insula_blueprint::Compiled;
-use insula_kernel::{Error, Instant, KeyId, OrgId, Page, Result, Scope as _, Span, UserId};
+use insula_kernel::{
+    Error, Instant, KeyId, OrgId, Page, PageRequest, ProjectId, Result, Scope as _, Span, UserId,
+};
 use insula_storage::Store;
 use insula_tenancy::check_name;
-use insula_web::{Api, Endpoint, Failure, Idempotent, In, Json, Listing, Method, Query, Reply, RequestInfo};
+use insula_web::{Api, Endpoint, Failure, Idempotent, In, Json, Method, Patch, Query, Reply, RequestInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 const TAG: &str = "API keys";
 
@@ -33,7 +35,7 @@ pub(super) fn api() -> Api<State> {
                 "The organization's API keys",
             )
             .allows::<ListKeys>()
-            .query::<Listing>()
+            .query::<KeysQuery>()
             .replies::<Page<ApiKey>>(200),
             list_api_keys,
         )
@@ -56,6 +58,19 @@ pub(super) fn api() -> Api<State> {
                 .allows::<ListKeys>()
                 .replies::<ApiKey>(200),
             get_api_key,
+        )
+        .with(
+            Endpoint::new(
+                Method::Patch,
+                "/v1/orgs/{org}/api-keys/{id}",
+                "updateApiKey",
+                TAG,
+                "Change an API key, effective at its next request",
+            )
+            .allows::<UpdateKey>()
+            .body::<ApiKeyPatch>()
+            .replies::<ApiKey>(200),
+            update_api_key,
         )
         .with(
             Endpoint::new(
@@ -103,10 +118,13 @@ enum KeyStatus {
 struct ApiKey {
     /// The public part of the key, with the product's prefix.
     id: String,
+    /// The project it is for.
+    project: Option<ProjectId>,
     name: String,
     environment: Environment,
     /// What it may do.
     scopes: Vec<String>,
+    /// Its own limits, by the names of the blueprint's rates, quotas and holds.
     limits: KeyLimits,
     /// Where it may be used from; anywhere if empty.
     allowed_networks: Vec<String>,
@@ -120,27 +138,46 @@ struct ApiKey {
     last_used_at: Option<Instant>,
 }
 
-/// A key's own rate; where it has none, the plan's holds.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct KeyLimits {
-    requests_per_second: Option<u32>,
-    /// How many may come at once; as many as per second if not said.
-    burst: Option<u32>,
+struct KeysQuery {
+    /// Only those of this project.
+    project: Option<ProjectId>,
+    /// How many items at most, 1 to 200; 50 if not said.
+    limit: Option<u32>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ApiKeyRequest {
     name: String,
+    /// The project it is for, by its id or slug.
+    project: Option<String>,
     environment: Environment,
     scopes: Vec<String>,
+    /// Limits of its own, by the names of the blueprint's rates, quotas and holds.
     #[serde(default)]
-    limits: KeyLimits,
+    limits: BTreeMap<String, KeyLimit>,
     /// Networks such as `203.0.113.0/24`; anywhere if none is named.
     #[serde(default)]
     allowed_networks: Vec<String>,
     expires_at: Option<Instant>,
+}
+
+/// What may be changed of a key.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ApiKeyPatch {
+    name: Patch<String>,
+    scopes: Patch<Vec<String>>,
+    /// Limits of its own: those that are named are changed, or taken away where null; null takes all of them away.
+    limits: Patch<BTreeMap<String, Option<KeyLimit>>>,
+    /// Networks such as `203.0.113.0/24`; anywhere if null.
+    allowed_networks: Patch<Vec<String>>,
+    /// Null: never.
+    expires_at: Patch<Instant>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -160,11 +197,11 @@ struct CreatedApiKey {
 async fn list_api_keys(
     Extract(state): Extract<State>,
     In(proof): In<ListKeys>,
-    Query(listing): Query<Listing>,
+    Query(query): Query<KeysQuery>,
 ) -> Result<Json<Page<ApiKey>>, Failure> {
-    let page = listing.page()?;
+    let page = PageRequest::new(query.limit, query.cursor.as_deref())?;
     let mut tx = state.storage.read(Store::Directory, &proof).await?;
-    let rows = api_key::list(&mut tx, &proof, page).await?;
+    let rows = api_key::list(&mut tx, &proof, query.project, page).await?;
     drop(tx);
     let ledger = state.storage.read(Store::Ledger, &proof).await?;
     let last_use = (state.last_use)(ledger).await?;
@@ -193,6 +230,7 @@ async fn create_api_key(
     request: Idempotent<ApiKeyRequest>,
 ) -> Result<Response, Failure> {
     let new = checked(&request.body)?;
+    let _turn = state.organizations.turn(proof.organization()).await;
     let mut tx = state.storage.write(Store::Directory, &proof).await?;
     if let Some(reply) = request.replay(&mut tx, state.env.now()).await? {
         return Ok(reply.into_response());
@@ -207,6 +245,30 @@ async fn create_api_key(
     Ok(reply.into_response())
 }
 
+async fn update_api_key(
+    Extract(state): Extract<State>,
+    In(proof): In<UpdateKey>,
+    Path((_, key)): Path<(String, String)>,
+    info: RequestInfo,
+    Json(request): Json<ApiKeyPatch>,
+) -> Result<Json<ApiKey>, Failure> {
+    let (id, patch) = (key_id(&key)?, checked_patch(request)?);
+    let _turn = state.organizations.turn(proof.organization()).await;
+    let mut tx = state.storage.write(Store::Directory, &proof).await?;
+    let blueprint = state.blueprint.load_full();
+    let actor = info.actor(proof.principal());
+    let row = api_key::update(&mut tx, &state.env, &blueprint, &actor, &proof, id, &patch).await?;
+    tx.commit().await?;
+    if let Some(live) = state.live.key(id) {
+        let mut live = Arc::unwrap_or_clone(live);
+        api_key::apply(&mut live, &row, &blueprint)?;
+        state.live.put_key(live);
+    }
+    let ledger = state.storage.read(Store::Ledger, &proof).await?;
+    let last_use = (state.last_use)(ledger).await?;
+    Ok(Json(shown(&state, &row, last_use.get(&id).copied())?))
+}
+
 async fn rotate_api_key(
     Extract(state): Extract<State>,
     In(proof): In<RotateKey>,
@@ -215,6 +277,7 @@ async fn rotate_api_key(
     request: Idempotent<RotateRequest>,
 ) -> Result<Response, Failure> {
     let overlap = Span::from_secs(request.body.overlap_seconds.into());
+    let _turn = state.organizations.turn(proof.organization()).await;
     let mut tx = state.storage.write(Store::Directory, &proof).await?;
     if let Some(reply) = request.replay(&mut tx, state.env.now()).await? {
         return Ok(reply.into_response());
@@ -227,9 +290,7 @@ async fn rotate_api_key(
     request.keep(&mut tx, &state.env, &reply).await?;
     tx.commit().await?;
     state.live.put_key(made.live);
-    if let Some(live) = state.live.key(old.id) {
-        state.live.put_key(LiveKey { expires_at: old.expires_at, ..LiveKey::clone(&live) });
-    }
+    state.live.change_key(old.id, |live| live.expires_at = old.expires_at);
     Ok(reply.into_response())
 }
 
@@ -240,6 +301,7 @@ async fn revoke_api_key(
     info: RequestInfo,
 ) -> Result<StatusCode, Failure> {
     let id = key_id(&key)?;
+    let _turn = state.organizations.turn(proof.organization()).await;
     let mut tx = state.storage.write(Store::Directory, &proof).await?;
     api_key::revoke(&mut tx, &state.env, &info.actor(proof.principal()), &proof, id).await?;
     tx.commit().await?;
@@ -258,26 +320,46 @@ fn key_id(text: &str) -> Result<KeyId> {
 }
 
 fn checked(request: &ApiKeyRequest) -> Result<NewKey> {
+    Ok(NewKey {
+        name: check_name(&request.name, "/name")?,
+        project: request.project.clone(),
+        environment: request.environment,
+        scopes: request.scopes.clone(),
+        networks: networks(&request.allowed_networks)?,
+        limits: request.limits.clone(),
+        expires_at: request.expires_at,
+    })
+}
+
+fn checked_patch(request: ApiKeyPatch) -> Result<KeyPatch> {
+    let required = |pointer| Error::invalid_field(pointer, "required", "A key has a name and scopes.");
+    Ok(KeyPatch {
+        name: match request.name {
+            Patch::Absent => None,
+            Patch::Null => return Err(required("/name")),
+            Patch::Value(name) => Some(check_name(&name, "/name")?),
+        },
+        scopes: match request.scopes {
+            Patch::Absent => None,
+            Patch::Null => return Err(required("/scopes")),
+            Patch::Value(scopes) => Some(scopes),
+        },
+        networks: match request.allowed_networks {
+            Patch::Absent => None,
+            Patch::Null => Some(Vec::new()),
+            Patch::Value(texts) => Some(networks(&texts)?),
+        },
+        limits: request.limits,
+        expires_at: request.expires_at,
+    })
+}
+
+fn networks(texts: &[String]) -> Result<Vec<Network>> {
     let network = |(place, text): (usize, &String)| {
         let wrong = |detail| Error::invalid_field(format!("/allowed_networks/{place}"), "malformed", detail);
         text.parse::<Network>().map_err(wrong)
     };
-    let rate = match (request.limits.requests_per_second, request.limits.burst) {
-        (Some(per_second), burst) => Some(RateOverride { per_second, burst: burst.unwrap_or(per_second) }),
-        (None, None) => None,
-        (None, Some(_)) => {
-            let detail = "A burst needs `requests_per_second` beside it.";
-            return Err(Error::invalid_field("/limits/burst", "incomplete", detail));
-        }
-    };
-    Ok(NewKey {
-        name: check_name(&request.name, "/name")?,
-        environment: request.environment,
-        scopes: request.scopes.clone(),
-        networks: request.allowed_networks.iter().enumerate().map(network).collect::<Result<_>>()?,
-        rate,
-        expires_at: request.expires_at,
-    })
+    texts.iter().enumerate().map(network).collect()
 }
 
 fn created(state: &State, made: &MadeKey) -> Result<CreatedApiKey> {
@@ -297,13 +379,13 @@ fn shown(state: &State, row: &KeyRow, last_used_at: Option<Instant>) -> Result<A
     } else {
         KeyStatus::Active
     };
-    let small = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
     Ok(ApiKey {
         id: id(row.id),
+        project: row.project,
         name: row.name.clone(),
         environment: row.environment.parse().map_err(Error::internal)?,
         scopes: names(&row.scopes)?,
-        limits: KeyLimits { requests_per_second: small(row.rate_per_second), burst: small(row.rate_burst) },
+        limits: KeyLimits::read(&row.limits)?,
         allowed_networks: names(&row.allowed_networks)?,
         status,
         created_at: row.created_at,

@@ -1,9 +1,10 @@
-//! Endpoints: signing in, the caller's own account, members and API keys.
+//! Endpoints: signing in, the caller's own account, members, API keys and credentials of upstreams.
 
 mod account;
 mod cookie;
 mod keys;
 mod members;
+mod services;
 mod sign_in;
 
 use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
@@ -47,7 +48,7 @@ pub struct State {
     pub verifier: TokenVerifier,
     /// Makes and knows refresh tokens.
     pub refresh_tokens: RefreshTokens,
-    /// The pepper of API keys.
+    /// The pepper of API keys and of what upstreams hold.
     pub pepper: Keyring,
     /// Whether people reach us by HTTPS alone, so that cookies may say so.
     pub secure_cookies: bool,
@@ -60,5 +61,5 @@ pub struct State {
 /// The endpoints.
 #[must_use]
 pub fn api() -> Api<State> {
-    sign_in::api().merge(account::api()).merge(members::api()).merge(keys::api())
+    sign_in::api().merge(account::api()).merge(members::api()).merge(keys::api()).merge(services::api())
 }

@@ -3,7 +3,7 @@
 use super::State;
 use axum::extract::State as From;
 use insula_access::{Authorized, ReadLimits};
-use insula_blueprint::{self as blueprint, LimitIndex, LimitKind};
+use insula_blueprint::{self as blueprint, Compiled, LimitIndex, LimitKind, OnExceed, Per};
 use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _};
 use insula_web::{Failure, In, Json};
 use schemars::JsonSchema;
@@ -51,14 +51,23 @@ pub struct Limits {
 pub struct Limit {
     /// The limit's name in the blueprint.
     pub key: String,
-    /// What it bounds: how often in a window that slides, for each key; how much in a window of the calendar; how many
-    /// there are.
-    #[schemars(extend("enum" = ["rate", "quota", "stock"]))]
+    /// What it bounds: how often in a window that slides; how much in a window; how many are held at once; how many there
+    /// are.
+    #[schemars(extend("enum" = ["rate", "quota", "hold", "stock"]))]
     pub kind: &'static str,
-    /// The window; null for a stock.
-    #[schemars(extend("enum" = ["second", "minute", "hour", "day", null]))]
+    /// The window; null where there is none. A month is the subscription's billing period.
+    #[schemars(extend("enum" = ["second", "minute", "hour", "day", "month", null]))]
     pub window: Option<&'static str>,
-    /// What is used of it, requests in flight included. Always 0 for a rate, which each key has for itself.
+    /// The meter whose quantity it bounds; null for what isn't a quota.
+    pub meter: Option<String>,
+    /// Whom it counts for: each of them has all of it.
+    #[schemars(extend("enum" = ["organization", "team", "project", "key", "address"]))]
+    pub per: &'static str,
+    /// What happens beyond it.
+    #[schemars(extend("enum" = ["reject", "warn", "bill"]))]
+    pub on_exceed: &'static str,
+    /// What is used of it by the organization as a whole, in whole units of the meter rounded up, requests in flight
+    /// included. Always 0 for a rate, and for a quota that counts for others.
     pub used: i64,
     /// How far it goes; null is unlimited.
     pub limit: Option<i64>,
@@ -72,17 +81,29 @@ pub struct Limit {
     pub headline: bool,
 }
 
-fn limit(declared: &blueprint::Limit, live: LiveLimit, headline: bool) -> Limit {
-    let (kind, window) = match declared.kind {
-        LimitKind::Quota { window, .. } => ("quota", Some(window.name())),
-        LimitKind::Rate { window, .. } => ("rate", Some(window.name())),
-        LimitKind::Stock => ("stock", None),
+fn limit(declared: &blueprint::Limit, live: LiveLimit, headline: bool, blueprint: &Compiled) -> Limit {
+    let (kind, window, per, meter) = match declared.kind {
+        LimitKind::Quota { window, per, meter } => {
+            ("quota", Some(window.name()), per, blueprint.meter(meter))
+        }
+        LimitKind::Rate { window, per, .. } => ("rate", Some(window.name()), per, None),
+        LimitKind::Hold { per } => ("hold", None, per, None),
+        LimitKind::Stock => ("stock", None, Per::Organization, None),
     };
-    let (used, bound) = (live.used.units(), live.bound.map(Quantity::units));
+    let factor = meter.map_or(1, |meter| meter.scale.factor());
+    let used = live.used.units().saturating_add(factor - 1).div_euclid(factor);
+    let bound = live.bound.map(|bound| bound.units() / factor);
     Limit {
         key: declared.name.clone(),
         kind,
         window,
+        meter: meter.map(|meter| meter.name.clone()),
+        per: per.name(),
+        on_exceed: match declared.on_exceed {
+            OnExceed::Reject => "reject",
+            OnExceed::Warn => "warn",
+            OnExceed::Bill => "bill",
+        },
         used,
         limit: bound,
         remaining: bound.filter(|_| kind != "rate").map(|bound| bound.saturating_sub(used).max(0)),
@@ -105,7 +126,7 @@ pub(super) async fn list_limits(
         if declared.kind == LimitKind::Stock {
             live.used = state.stocks.count(&proof, index).await?;
         }
-        items.push(limit(declared, live, headline == Some(index)));
+        items.push(limit(declared, live, headline == Some(index), &blueprint));
     }
     Ok(Json(Limits { as_of, items }))
 }

@@ -1,10 +1,10 @@
 //! `GET /v1/orgs/{org}/usage`.
 
 use super::State;
-use crate::usage::{self, EARLIEST, Windows};
+use crate::usage::{self, EARLIEST, Step, Windows};
 use axum::extract::State as From;
 use insula_access::ReadUsage;
-use insula_blueprint::{Compiled, QuotaWindow};
+use insula_blueprint::Compiled;
 use insula_kernel::{Error, Instant, Result, Scale, Span};
 use insula_storage::Store;
 use insula_web::{Failure, In, Json, Query};
@@ -56,8 +56,8 @@ impl UsageQuery {
 
     fn windows(&self, now: Instant) -> Result<Windows> {
         let window = match self.window {
-            WindowName::Hour => QuotaWindow::Hour,
-            WindowName::Day => QuotaWindow::Day,
+            WindowName::Hour => Step::Hour,
+            WindowName::Day => Step::Day,
         };
         let to = self.to.unwrap_or(now);
         // Today and the six days before it.

@@ -19,7 +19,7 @@ const HEAD: usize = 8;
 /// Kind and end mark.
 const MIN_BODY: usize = 2;
 /// The largest body accepted; larger than any record's, so that a length gone bad is seen as such.
-const MAX_BODY: usize = 4 << 10;
+const MAX_BODY: usize = 24 << 10;
 /// The most bytes a frame can have.
 pub(super) const MAX: usize = HEAD + MAX_BODY;
 /// What a frame adds to its payload.

@@ -2,8 +2,8 @@
 
 use super::{
     frame::{self, Parsed},
-    record::{self, Intent, Settlement},
-    segment::{HEADER, Header, Segment},
+    record::{self, HoldChange, Intent, Outcome, Report, Settlement},
+    segment::{HEADER, Header, Segment, Tally},
     tail::Entry,
 };
 use insula_kernel::AdmissionId;
@@ -35,6 +35,8 @@ pub enum DamageKind {
     Corrupt,
     /// A settlement whose intent isn't there, so that nobody knows whom it charges.
     Orphan,
+    /// A segment in which other events were read than were written to it: what was charged isn't what was admitted.
+    Miscounted,
 }
 
 /// A piece of a file in memory.
@@ -86,13 +88,16 @@ pub(super) struct Reader {
     open: HashMap<AdmissionId, Box<[u8]>>,
     header: Header,
     damaged: bool,
+    /// What was told that is charged.
+    charged: Tally,
     /// The last batch that has something of this segment in it.
     pub(super) last_batch: u64,
 }
 
 impl Reader {
     pub(super) fn new(segment: Arc<Segment>, header: Header) -> Self {
-        Self { segment, at: HEADER, open: HashMap::new(), header, damaged: false, last_batch: 0 }
+        let charged = Tally::default();
+        Self { segment, at: HEADER, open: HashMap::new(), header, damaged: false, charged, last_batch: 0 }
     }
 
     /// Removes the segment's file.
@@ -123,7 +128,15 @@ impl Reader {
         if self.segment.is_adopted() {
             return Ok(self.recover(tell));
         }
-        Ok(if sealed && self.open.is_empty() { Progress::Finished } else { Progress::CaughtUp })
+        if !sealed || !self.open.is_empty() {
+            return Ok(Progress::CaughtUp);
+        }
+        if self.segment.charged().is_some_and(|charged| charged != self.charged) {
+            let length = self.at;
+            // Whatever the answer: there is nothing after it.
+            let _ = tell(self.damage(0, length, DamageKind::Miscounted));
+        }
+        Ok(Progress::Finished)
     }
 
     /// Reads what stands at the present place.
@@ -150,11 +163,19 @@ impl Reader {
             }
             record::SETTLEMENT if let Some((admission, settlement)) = Settlement::decode(payload) => {
                 let stored = self.open.remove(&admission);
+                if stored.is_some() && settlement.outcome != Outcome::Released {
+                    self.charged.add(admission.uuid());
+                }
                 Ok(match stored.as_deref().and_then(Intent::decode) {
                     Some(intent) => tell(Entry::Settled { intent, settlement }),
                     None => tell(self.damage(at, bytes, DamageKind::Orphan)),
                 })
             }
+            record::REPORT if let Some(report) = Report::decode(payload) => {
+                self.charged.add(report.id.uuid());
+                Ok(tell(Entry::Reported(report)))
+            }
+            record::HOLD if let Some(change) = HoldChange::decode(payload) => Ok(tell(Entry::Hold(change))),
             // Its checksum is right but its content isn't: nothing this program wrote.
             _ => Ok(tell(self.damage(at, bytes, DamageKind::Corrupt))),
         }

@@ -13,12 +13,13 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use uuid::Uuid;
 
 /// Bytes before the first record.
 pub(super) const HEADER: u64 = 64;
 const HEADER_BYTES: usize = 64;
 const MAGIC: &[u8; 8] = b"insulwal";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// A file of the log, shared between its writer, the sync thread and the tail.
 pub(super) struct Segment {
@@ -37,6 +38,47 @@ pub(super) struct Segment {
     open: AtomicU64,
     /// Whether it takes no more intents. Settlements of its open ones still come.
     sealed: AtomicBool,
+    /// What was written to it that is charged; only the owner counts.
+    charged: SharedTally,
+}
+
+/// A set of events, told from any other by their number and the sum of their ids.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Tally {
+    count: u64,
+    sum: u128,
+}
+
+impl Tally {
+    /// Takes one more in.
+    pub(super) fn add(&mut self, id: Uuid) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(id.as_u128());
+    }
+}
+
+/// A tally that one thread keeps and others read once it is complete.
+#[derive(Default)]
+struct SharedTally {
+    count: AtomicU64,
+    sum: [AtomicU64; 2],
+}
+
+impl SharedTally {
+    fn get(&self) -> Tally {
+        let [low, high] = self.sum.each_ref().map(|half| u128::from(half.load(Ordering::Relaxed)));
+        Tally { count: self.count.load(Ordering::Relaxed), sum: high << 64 | low }
+    }
+
+    fn add(&self, id: Uuid) {
+        let mut tally = self.get();
+        tally.add(id);
+        let [low, high] = &self.sum;
+        let (sum, half) = (tally.sum, u128::from(u64::MAX));
+        low.store(u64::try_from(sum & half).unwrap_or(0), Ordering::Relaxed);
+        high.store(u64::try_from(sum >> 64).unwrap_or(0), Ordering::Relaxed);
+        self.count.store(tally.count, Ordering::Relaxed);
+    }
 }
 
 /// What the first bytes of a segment say.
@@ -86,6 +128,7 @@ impl Segment {
             named: AtomicBool::new(false),
             open: AtomicU64::new(0),
             sealed: AtomicBool::new(false),
+            charged: SharedTally::default(),
         }))
     }
 
@@ -118,6 +161,7 @@ impl Segment {
             named: AtomicBool::new(true),
             open: AtomicU64::new(0),
             sealed: AtomicBool::new(true),
+            charged: SharedTally::default(),
         };
         Ok(Some((segment, header)))
     }
@@ -144,31 +188,45 @@ impl Segment {
         self.owner.is_none()
     }
 
-    /// Whether an intent of so many bytes fits, with its settlement and those of all intents still open.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
-        let reserved = (self.open.load(Ordering::Relaxed) + 1) * record::SETTLEMENT_MAX as u64;
+    /// Whether so many bytes fit, with the settlements of all intents still open and so many new ones.
+    pub(super) fn has_room(&self, bytes: usize, new: u64) -> bool {
+        let reserved = (self.open.load(Ordering::Relaxed) + new) * record::SETTLEMENT_MAX as u64;
         !self.is_sealed() && self.written.load(Ordering::Relaxed) + bytes as u64 + reserved <= self.bytes
     }
 
     /// Appends an intent; its owner has asked whether there is room.
     pub(super) fn append_intent(&self, frame: &[u8]) -> io::Result<()> {
-        self.append(frame)?;
+        self.append(frame, None)?;
         self.open.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Appends the settlement of an open intent, for which room was kept.
-    pub(super) fn append_settlement(&self, frame: &[u8]) -> io::Result<()> {
-        self.append(frame)?;
+    /// Appends the settlement of an open intent, for which room was kept; it is counted with this id if it is charged.
+    pub(super) fn append_settlement(&self, frame: &[u8], charged: Option<Uuid>) -> io::Result<()> {
+        self.append(frame, charged)?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Appends a record that is complete by itself; its owner has asked whether there is room.
+    pub(super) fn append_alone(&self, frame: &[u8], charged: Option<Uuid>) -> io::Result<()> {
+        self.append(frame, charged)
+    }
+
+    /// What was written to it that is charged. Of an adopted segment nobody knows.
+    pub(super) fn charged(&self) -> Option<Tally> {
+        (!self.is_adopted()).then(|| self.charged.get())
+    }
+
     /// Only the owner's thread comes here. After a failure the same place is written again: what a failed
     /// write left there is beyond `written`, so nobody reads it.
-    fn append(&self, frame: &[u8]) -> io::Result<()> {
+    fn append(&self, frame: &[u8], charged: Option<Uuid>) -> io::Result<()> {
         let at = self.written.load(Ordering::Relaxed);
         self.file.write_all_at(frame, at)?;
+        if let Some(id) = charged {
+            // Before the frame is published, so that who has read all of them finds all of them counted.
+            self.charged.add(id);
+        }
         self.written.store(at + frame.len() as u64, Ordering::Release);
         Ok(())
     }
@@ -208,11 +266,14 @@ impl Segment {
         Ok(())
     }
 
+    /// Whether all that was written to it is on the disk.
+    pub(super) fn is_synced(&self) -> bool {
+        self.synced.load(Ordering::Acquire) >= self.written()
+    }
+
     /// Whether it is on the disk and nothing more can come.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.is_sealed()
-            && self.open.load(Ordering::Acquire) == 0
-            && self.synced.load(Ordering::Acquire) >= self.written()
+        self.is_sealed() && self.open.load(Ordering::Acquire) == 0 && self.is_synced()
     }
 
     /// Removes the file; what couldn't be read of a damaged one is kept for people to look at.

@@ -5,18 +5,21 @@ use super::{
     Options,
     segment::{Origin, Segment},
 };
-use insula_kernel::Env;
+use insula_kernel::{Env, Span};
 use parking_lot::{Condvar, Mutex};
 use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll},
     thread::{self, JoinHandle},
 };
+use tokio::sync::oneshot;
 
 /// The directory of the log and its segments.
 pub(super) struct Shared {
@@ -129,38 +132,94 @@ impl Shared {
 
 /// The thread that syncs what was written; stops, after a last sync, with its last owner.
 pub(super) struct Syncer {
-    stop: Arc<(Mutex<bool>, Condvar)>,
+    asked: Arc<Asked>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread is asked for.
+#[derive(Default)]
+struct Asked {
+    state: Mutex<AskedState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct AskedState {
+    stop: bool,
+    /// Who waits for what was written before they asked.
+    waiting: Vec<oneshot::Sender<Result<(), String>>>,
+}
+
+/// Ends when what it stands for is on the disk, or can't be brought there.
+#[must_use = "nothing is known to be on the disk before this was awaited"]
+#[derive(Debug)]
+pub struct Synced(Option<oneshot::Receiver<Result<(), String>>>);
+
+impl Synced {
+    /// It is on the disk.
+    pub(super) const fn already() -> Self {
+        Self(None)
+    }
+}
+
+impl Future for Synced {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(answer) = &mut self.0 else { return Poll::Ready(Ok(())) };
+        Pin::new(answer).poll(cx).map(|answer| match answer {
+            Ok(answer) => answer.map_err(io::Error::other),
+            Err(_) => Err(io::Error::other("the thread that syncs the write-ahead log has ended")),
+        })
+    }
 }
 
 impl Syncer {
     pub(super) fn start(shared: Arc<Shared>) -> io::Result<Self> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let signal = Arc::clone(&stop);
-        let every = shared.options.sync_every.to_std();
+        let asked = Arc::new(Asked::default());
+        let received = Arc::clone(&asked);
         let thread = thread::Builder::new().name("wal-sync".into()).spawn(move || {
-            let (stopped, changed) = &*signal;
             let mut last = false;
             while !last {
-                let mut stopped = stopped.lock();
-                if !*stopped {
-                    changed.wait_for(&mut stopped, every);
-                }
-                last = *stopped;
-                drop(stopped);
+                let (stop, waiting) = received.next(shared.options.sync_every);
+                last = stop;
                 // A failure is kept in `shared`, where it stops admission.
-                drop(shared.sync(|_| true));
+                let outcome = shared.sync(|_| true).map_err(|error| error.to_string());
+                for one in waiting {
+                    // Who no longer waits needs no answer.
+                    drop(one.send(outcome.clone()));
+                }
                 shared.forget_synced();
             }
         })?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { asked, thread: Some(thread) })
+    }
+
+    /// When everything that was written before the call is on the disk. All who ask while the disk is busy share the
+    /// next sync.
+    pub(super) fn synced(&self) -> Synced {
+        let (answer, synced) = oneshot::channel();
+        self.asked.state.lock().waiting.push(answer);
+        self.asked.changed.notify_all();
+        Synced(Some(synced))
+    }
+}
+
+impl Asked {
+    /// Waits until someone asks, and not longer than this; whether to stop, and who is to be answered.
+    fn next(&self, every: Span) -> (bool, Vec<oneshot::Sender<Result<(), String>>>) {
+        let mut state = self.state.lock();
+        if !state.stop && state.waiting.is_empty() {
+            self.changed.wait_for(&mut state, every.to_std());
+        }
+        (state.stop, std::mem::take(&mut state.waiting))
     }
 }
 
 impl Drop for Syncer {
     fn drop(&mut self) {
-        *self.stop.0.lock() = true;
-        self.stop.1.notify_all();
+        self.asked.state.lock().stop = true;
+        self.asked.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported by its own thread.
             drop(thread.join());

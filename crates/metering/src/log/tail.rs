@@ -1,7 +1,7 @@
 //! The end of the log that the settler reads from.
 
 use super::{
-    Damage, Intent, Settlement,
+    Damage, HoldChange, Intent, Report, Settlement,
     reader::{Progress, Reader, Window},
     segment::{Header, Segment},
     shared::Shared,
@@ -23,8 +23,29 @@ pub enum Entry<'a> {
         /// The request.
         intent: Intent<'a>,
     },
+    /// An event that an upstream reported. Whether it was before, only the ledger knows.
+    Reported(Report<'a>),
+    /// What happened to a hold. Changes of one hold may be told in any order.
+    Hold(HoldChange<'a>),
     /// A place that can't be read: to be told to the operator.
     Damaged(Damage),
+}
+
+impl Entry<'_> {
+    /// As how many entries it counts where the number told at once is bounded.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Reported(report) => 1 + report.data.map_or(0, str::len) / 1024,
+            _ => 1,
+        }
+    }
+}
+
+/// What was told in one call.
+#[derive(Default)]
+struct Told {
+    entries: usize,
+    weight: usize,
 }
 
 /// How far a [`Tail`] had been read when it was handed out.
@@ -88,7 +109,8 @@ impl Tail {
         Ok(adopted)
     }
 
-    /// Tells what was published and not yet told, at most `limit` entries. Never waits.
+    /// Tells what was published and not yet told, at most `limit` entries; a report counts as one more for each KiB of its
+    /// data, so that what is told at once is bounded in bytes too. Never waits.
     ///
     /// # Errors
     /// When a file can't be read or removed. Nothing was told then; the next call goes on from there.
@@ -99,15 +121,16 @@ impl Tail {
         self.batch += 1;
         let fresh = self.shared.take_fresh();
         self.readers.extend(fresh.into_iter().map(|segment| Reader::new(segment, Header::Good)));
-        let mut entries = 0;
+        let mut told = Told::default();
         let mut readers = std::mem::take(&mut self.readers);
         // A writer that fills every batch alone must not keep the others' records waiting.
         let first = usize::try_from(self.batch).unwrap_or(0) % readers.len().max(1);
         readers.rotate_left(first);
         for reader in readers {
-            self.read(reader, limit, &mut entries, &mut tell);
+            self.read(reader, limit, &mut told, &mut tell);
         }
-        let complete = entries < limit && self.failed.is_none();
+        let Told { entries, weight } = told;
+        let complete = weight < limit && self.failed.is_none();
         if let Err(error) = self.remove_confirmed() {
             self.failed.get_or_insert(error);
         }
@@ -119,25 +142,20 @@ impl Tail {
         Ok(Polled { entries, complete, mark: Mark(self.batch) })
     }
 
-    fn read(
-        &mut self,
-        mut reader: Reader,
-        limit: usize,
-        entries: &mut usize,
-        tell: &mut dyn FnMut(Entry<'_>),
-    ) {
-        if *entries >= limit {
+    fn read(&mut self, mut reader: Reader, limit: usize, told: &mut Told, tell: &mut dyn FnMut(Entry<'_>)) {
+        if told.weight >= limit {
             self.readers.push(reader);
             return;
         }
-        let before = *entries;
+        let before = told.entries;
         self.window.reset();
         let progress = reader.run(&mut self.window, &mut |entry| {
+            told.weight += entry.weight();
             tell(entry);
-            *entries += 1;
-            if *entries >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            told.entries += 1;
+            if told.weight >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        if *entries > before {
+        if told.entries > before {
             reader.last_batch = self.batch;
         }
         match progress {

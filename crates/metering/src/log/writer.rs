@@ -1,12 +1,13 @@
 //! The end of the log that a request path writes to.
 
 use super::{
-    record::{Intent, Settlement, TooLong},
+    record::{HoldChange, Intent, Outcome, Report, Settlement, TooLong},
     segment::Segment,
-    shared::{Shared, Syncer},
+    shared::{Shared, Synced, Syncer},
 };
 use insula_kernel::{AdmissionId, Error, ErrorKind, Instant, Span};
 use std::{cell::Cell, fmt, io, marker::PhantomData, sync::Arc};
+use uuid::Uuid;
 
 /// How long a disk that had no room for a segment isn't asked again: refusing must stay cheap under load.
 const RETRY: Span = Span::from_millis(100);
@@ -18,14 +19,15 @@ pub struct Writer {
     token: u64,
     shared: Arc<Shared>,
     /// Kept alive as long as there is something to sync.
-    _syncer: Arc<Syncer>,
+    syncer: Arc<Syncer>,
     current: Option<Arc<Segment>>,
     refused: Option<(Instant, i32)>,
     buffer: Vec<u8>,
     _not_sync: PhantomData<Cell<()>>,
 }
 
-/// Why an intent wasn't accepted. Nothing was recorded, so the request must not be forwarded.
+/// Why an intent, a report or a change of a hold wasn't accepted. Nothing was recorded, so what it stands for must not
+/// happen.
 #[derive(Debug, thiserror::Error)]
 pub enum IntentError {
     /// It is larger than a record may be.
@@ -52,7 +54,7 @@ impl From<io::Error> for IntentError {
 impl From<IntentError> for Error {
     fn from(error: IntentError) -> Self {
         match error {
-            IntentError::TooLong(_) => Self::internal("an intent is too long for the log").caused_by(error),
+            IntentError::TooLong(_) => Self::internal("a record is too long for the log").caused_by(error),
             IntentError::Full(_) | IntentError::Io(_) => Self::new(
                 ErrorKind::Unavailable,
                 "metering.unavailable",
@@ -119,7 +121,7 @@ impl Writer {
             number,
             token,
             shared,
-            _syncer: syncer,
+            syncer,
             current: None,
             refused: None,
             buffer: Vec::new(),
@@ -135,17 +137,58 @@ impl Writer {
     pub fn intent(&mut self, intent: &Intent<'_>) -> Result<IntentTicket, IntentError> {
         self.shared.healthy()?;
         intent.encode(&mut self.buffer)?;
-        let segment = match self.current.take_if(|current| current.has_room(self.buffer.len())) {
+        let segment = self.append(1, Segment::append_intent)?;
+        Ok(IntentTicket { segment, admission: intent.admission })
+    }
+
+    /// Records an event that an upstream reported. Once this returns, it will be charged even if the process is killed
+    /// at that moment; whether it already was, only the ledger knows.
+    ///
+    /// # Errors
+    /// See [`IntentError`]; nothing was recorded then.
+    pub fn append_report(&mut self, report: &Report<'_>) -> Result<(), IntentError> {
+        self.shared.healthy()?;
+        report.encode(&mut self.buffer)?;
+        self.append_alone(Some(report.id.uuid()))
+    }
+
+    /// Records what happens to a hold. Once this returns, it is known to the next run of the process.
+    ///
+    /// # Errors
+    /// See [`IntentError`]; nothing was recorded then.
+    pub fn append_hold(&mut self, change: &HoldChange<'_>) -> Result<(), IntentError> {
+        self.shared.healthy()?;
+        change.encode(&mut self.buffer)?;
+        self.append_alone(None)
+    }
+
+    fn append_alone(&mut self, charged: Option<Uuid>) -> Result<(), IntentError> {
+        self.append(0, |segment, frame| segment.append_alone(frame, charged)).map(drop)
+    }
+
+    /// Appends what is in the buffer, where there is room for it and for so many settlements more.
+    fn append(
+        &mut self,
+        settlements: u64,
+        append: impl FnOnce(&Segment, &[u8]) -> io::Result<()>,
+    ) -> Result<Arc<Segment>, IntentError> {
+        let segment = match self.current.take_if(|current| current.has_room(self.buffer.len(), settlements)) {
             Some(current) => current,
             None => self.roll()?,
         };
-        if let Err(error) = segment.append_intent(&self.buffer) {
-            // The place may be bad: the next intent goes elsewhere, after a while.
+        if let Err(error) = append(&segment, &self.buffer) {
+            // The place may be bad: the next record goes elsewhere, after a while.
             segment.seal();
             return Err(self.refuse(error));
         }
         self.current = Some(Arc::clone(&segment));
-        Ok(IntentTicket { segment, admission: intent.admission })
+        Ok(segment)
+    }
+
+    /// When this intent, and everything else acknowledged before the call, is on the disk. Doesn't block; any number of
+    /// calls made while the disk is busy are answered together.
+    pub fn sync_intent(&self, ticket: &IntentTicket) -> Synced {
+        if ticket.segment.is_synced() { Synced::already() } else { self.syncer.synced() }
     }
 
     /// Records what became of a request, in room that was kept for it.
@@ -158,10 +201,13 @@ impl Writer {
         settlement: &Settlement<'_>,
     ) -> Result<(), Box<Unsettled>> {
         let settled = if ticket.segment.is_of(self.token) {
-            settlement
-                .encode(ticket.admission, &mut self.buffer)
-                .map_err(UnsettledCause::from)
-                .and_then(|()| Ok(ticket.segment.append_settlement(&self.buffer)?))
+            settlement.encode(ticket.admission, &mut self.buffer).map_err(UnsettledCause::from).and_then(
+                |()| {
+                    let charged = settlement.outcome != Outcome::Released;
+                    let charged = charged.then(|| ticket.admission.uuid());
+                    Ok(ticket.segment.append_settlement(&self.buffer, charged)?)
+                },
+            )
         } else {
             Err(UnsettledCause::ForeignTicket)
         };

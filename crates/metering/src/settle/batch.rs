@@ -1,146 +1,77 @@
-//! What the log told, in the form of the ledger.
+//! What the log told, and how it gets into the ledger.
 
-use crate::{
-    log::{Charges, Damage, Entry, Intent, Mark, Outcome, Settlement, Tail},
-    store::{self, RollupKey},
-    usage::EARLIEST,
+use super::{
+    event::{Event, Texts},
+    holds::Holds,
+    tally::{Tally, counted_at},
+    thresholds::{News, Watch},
 };
-use insula_blueprint::QuotaWindow;
-use insula_kernel::{AdmissionId, Instant, KeyId, OrgId, UserId};
-use insula_storage::{Storage, Store, StoreResult, Value, Worker, args};
+use crate::{
+    log::{Damage, Entry, Mark, Tail},
+    store::{self, Repeated},
+    usage::Step,
+};
+use insula_kernel::{Env, Instant, OrgId};
+use insula_storage::{PlatformTx, Storage, Store, StoreError, StoreResult, Worker};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeSet, HashSet},
     io,
 };
 
-/// How many entries are read and written at once: enough that a transaction's fixed costs don't count, few enough that
-/// others who write into the ledger needn't wait long.
-const ENTRIES: usize = 4_000;
-/// What every event of the gateway is called.
-const REQUEST: &str = "request";
-
-/// An admitted request that was consumed.
-#[derive(Debug)]
-pub(crate) struct Event {
-    id: AdmissionId,
-    org: OrgId,
-    at: Instant,
-    route: String,
-    key: Option<KeyId>,
-    user: Option<UserId>,
-    /// By meter; nothing below zero.
-    quantities: BTreeMap<String, i64>,
-    end: End,
-}
-
-/// How a request ended.
-#[derive(Debug)]
-struct End {
-    status: u32,
-    outcome: &'static str,
-    recovered: bool,
-    bytes_in: i64,
-    bytes_out: i64,
-    duration_us: i64,
-}
-
-/// The end of a request whose process ended before it.
-const UNSEEN: End =
-    End { status: 0, outcome: "unknown", recovered: true, bytes_in: 0, bytes_out: 0, duration_us: 0 };
-
-impl Event {
-    fn new(intent: &Intent<'_>, charges: Charges<'_>, end: End) -> Self {
-        let Intent { admission: id, org, at, route, key, user, .. } = *intent;
-        Self { id, org, at, route: route.to_owned(), key, user, quantities: sums(charges), end }
-    }
-
-    /// What a request became; `None` if it was released.
-    fn settled(intent: &Intent<'_>, settlement: &Settlement<'_>) -> Option<Self> {
-        let outcome = match settlement.outcome {
-            Outcome::Released => return None,
-            Outcome::Completed => "completed",
-            Outcome::ClientGone => "client_gone",
-            Outcome::UpstreamFailed => "upstream_failed",
-            Outcome::TimedOut => "timed_out",
-        };
-        let int = |number| i64::try_from(number).unwrap_or(i64::MAX);
-        let end = End {
-            status: settlement.status.into(),
-            outcome,
-            recovered: false,
-            bytes_in: int(settlement.bytes_in),
-            bytes_out: int(settlement.bytes_out),
-            duration_us: int(settlement.duration_us),
-        };
-        Some(Self::new(intent, settlement.used, end))
-    }
-
-    /// The event as a row of the ledger.
-    pub(crate) fn values(&self) -> Vec<Value> {
-        // Names and numbers can always be written.
-        let quantities = serde_json::to_string(&self.quantities).unwrap_or_default();
-        let Self { id, org, at, route, key, user, end, .. } = self;
-        args![
-            *org,
-            *id,
-            *at,
-            REQUEST,
-            route.as_str(),
-            *key,
-            *user,
-            quantities,
-            end.status,
-            end.outcome,
-            end.recovered,
-            end.bytes_in,
-            end.bytes_out,
-            end.duration_us
-        ]
-    }
-}
-
-/// The sums of charges. A meter named twice counts with its sum; less than nothing counts as nothing, as it does for
-/// limits.
-fn sums(charges: Charges<'_>) -> BTreeMap<String, i64> {
-    let mut sums = BTreeMap::<String, i64>::new();
-    for charge in charges.iter() {
-        let sum = sums.entry(charge.meter.to_owned()).or_default();
-        *sum = sum.saturating_add(charge.quantity.max(0));
-    }
-    sums
-}
+/// How many entries are read and written at once where there is no backlog, and where there is: enough that a
+/// transaction's fixed costs don't count and that many events share a row of a sum, few enough that others who write into
+/// the ledger wait less than a second.
+const ENTRIES: [usize; 2] = [4_000, 64_000];
 
 /// What one poll of the log told. It is kept until it is in the ledger.
 pub(super) struct Batch {
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
+    pub(super) holds: Holds,
     /// Requests that were released.
     pub(super) released: usize,
     /// Places that can't be read.
     pub(super) damage: Vec<Damage>,
-    /// How many of the events are of requests whose end nobody saw.
-    pub(super) recovered: usize,
     /// What to confirm afterwards.
     pub(super) mark: Mark,
     /// Whether it was all there was.
     pub(super) complete: bool,
 }
 
+/// What a batch added to the ledger.
+pub(super) struct Written {
+    /// Events that weren't there before.
+    pub(super) new: usize,
+    /// What to remember of limits.
+    pub(super) news: News,
+}
+
 impl Batch {
     /// Reads what the log has to tell.
-    pub(super) fn read(tail: &mut Tail) -> io::Result<Self> {
-        let (mut events, mut damage, mut released, mut recovered) = (Vec::new(), Vec::new(), 0, 0);
-        let polled = tail.poll(ENTRIES, |entry| match entry {
-            Entry::Settled { intent, settlement } => match Event::settled(&intent, &settlement) {
-                Some(event) => events.push(event),
-                None => released += 1,
-            },
-            Entry::Recovered { intent } => {
-                recovered += 1;
-                events.push(Event::new(&intent, intent.reserved, UNSEEN));
+    pub(super) fn read(tail: &mut Tail, texts: &mut Texts, backlog: bool) -> io::Result<Self> {
+        let (mut events, mut holds) = (Vec::new(), Holds::default());
+        let (mut damage, mut released) = (Vec::new(), 0);
+        let polled = tail.poll(ENTRIES[usize::from(backlog)], |entry| match entry {
+            Entry::Settled { intent, settlement } => {
+                match Event::settled(&intent, &settlement, texts) {
+                    Some(event) => events.push(event),
+                    None => released += 1,
+                }
+                holds.settled(&intent, &settlement);
             }
+            Entry::Recovered { intent } => {
+                events.push(Event::recovered(&intent, texts));
+                holds.recovered(&intent);
+            }
+            Entry::Reported(report) => events.push(Event::reported(&report, texts)),
+            Entry::Hold(change) => holds.changed(&change),
             Entry::Damaged(place) => damage.push(place),
         })?;
-        Ok(Self { events, released, damage, recovered, mark: polled.mark, complete: polled.complete })
+        Ok(Self { events, holds, released, damage, mark: polled.mark, complete: polled.complete })
+    }
+
+    /// How many events are of requests whose end nobody saw.
+    pub(super) fn recovered(&self) -> usize {
+        self.events.iter().filter(|event| event.is_recovered()).count()
     }
 
     /// How many events there are.
@@ -148,56 +79,67 @@ impl Batch {
         self.events.len()
     }
 
-    /// Writes the events with what follows from them, in one transaction, and says how many were new. Those that were
-    /// in the ledger before add to nothing, so the same batch may be written again and again.
-    pub(super) async fn write(&self, storage: &Storage) -> StoreResult<usize> {
-        if self.events.is_empty() {
-            return Ok(0);
+    /// The days of organizations that the events lie in.
+    pub(super) fn days(&self) -> BTreeSet<(OrgId, Instant)> {
+        self.events.iter().map(|event| (event.org, Step::Day.start(counted_at(event.at)))).collect()
+    }
+
+    /// Writes the events with all that follows from them, in one transaction. Those that were in the ledger before add to
+    /// nothing, so the same batch may be written again and again.
+    pub(super) async fn write(&self, storage: &Storage, env: &Env, watch: &Watch) -> StoreResult<Written> {
+        let mut news = News::default();
+        if self.events.is_empty() && self.holds.len() == 0 {
+            return Ok(Written { new: 0, news });
         }
-        let mut tx = storage.platform_write(Store::Ledger, &Worker::Settlement).await?;
-        let inserted = store::insert_events(&mut tx, &self.events).await?;
-        let new = inserted.len();
-        let tally = Tally::of(&self.events, inserted);
-        let full = store::add_to_rollups(&mut tx, &tally.sums).await?;
-        store::note_key_use(&mut tx, &tally.uses).await?;
-        tx.commit().await?;
-        if full {
-            tracing::error!("a roll-up has reached the largest number there is; its events are exact");
+        // Nearly always all are new. Where one isn't, the transaction is given up and made anew with those that are.
+        let mut suspicious = false;
+        loop {
+            let mut tx = storage.platform_write(Store::Ledger, &Worker::Settlement).await?;
+            let mut new =
+                if suspicious { self.unknown(&mut tx).await? } else { self.events.iter().collect() };
+            // In the order of the keys, so that neighbours go to the same pages.
+            new.sort_unstable_by_key(|event| (event.org, event.id));
+            match write_events(&mut tx, &new).await? {
+                Ok(()) => {}
+                Err(Repeated) if suspicious => {
+                    return Err(StoreError::Failed("events are neither new nor known".into()));
+                }
+                Err(Repeated) => {
+                    suspicious = true;
+                    continue;
+                }
+            }
+            if !new.is_empty() {
+                let mut tally = Tally::of(new.iter().copied());
+                let members = store::insert_members(&mut tx, &tally).await?;
+                tally.count_members(members.into_iter());
+                store::add_sums(&mut tx, &tally).await?;
+                news = watch.look(&mut tx, env, &tally).await?;
+            }
+            store::put_holds(&mut tx, self.holds.values()).await?;
+            tx.commit().await?;
+            return Ok(Written { new: new.len(), news });
         }
-        Ok(new)
+    }
+
+    /// The events that the ledger doesn't know, each once however often it is listed.
+    async fn unknown(&self, tx: &mut PlatformTx) -> StoreResult<Vec<&Event>> {
+        let mut events = store::known_events(tx, &self.events).await?;
+        let mut keys: HashSet<Vec<u8>> = store::known_keys(tx, &self.events).await?;
+        let new = self.events.iter().filter(|event| {
+            // A report is known by its key alone: it may have been taken in twice, under two ids.
+            match event.key() {
+                Some(key) => keys.insert(key.to_vec()),
+                None => events.insert((event.org, event.id)),
+            }
+        });
+        Ok(new.collect())
     }
 }
 
-/// What events add up to.
-struct Tally<'a> {
-    sums: BTreeMap<RollupKey<'a>, i64>,
-    uses: BTreeMap<(OrgId, KeyId), Instant>,
-}
-
-impl<'a> Tally<'a> {
-    /// The tally of those events that were inserted, each once however often it is listed.
-    fn of(events: &'a [Event], mut inserted: HashSet<(OrgId, AdmissionId)>) -> Self {
-        let mut tally = Self { sums: BTreeMap::new(), uses: BTreeMap::new() };
-        for event in events {
-            if inserted.remove(&(event.org, event.id)) {
-                tally.add(event);
-            }
-        }
-        tally
+async fn write_events(tx: &mut PlatformTx, events: &[&Event]) -> StoreResult<Result<(), Repeated>> {
+    if store::insert_keys(tx, events).await?.is_err() {
+        return Ok(Err(Repeated));
     }
-
-    fn add(&mut self, event: &'a Event) {
-        for (meter, &quantity) in event.quantities.iter().filter(|(_, quantity)| **quantity > 0) {
-            for window in [QuotaWindow::Hour, QuotaWindow::Day] {
-                // An instant that makes no sense counts where it can be found.
-                let start = event.at.max(EARLIEST).floor(window.span());
-                let sum = self.sums.entry((event.org, meter, window.name(), start)).or_default();
-                *sum = sum.saturating_add(quantity);
-            }
-        }
-        if let Some(key) = event.key {
-            let last = self.uses.entry((event.org, key)).or_insert(event.at);
-            *last = event.at.max(*last);
-        }
-    }
+    store::insert_events(tx, events).await
 }

@@ -1,13 +1,20 @@
 //! What the tests of the log share.
 
-use insula_kernel::{AdmissionId, Env, Instant, KeyId, ManualClock, OrgId, SeededRng, Span};
-use insula_metering::log::{
-    Charge, Damage, Entry, Intent, IntentTicket, Log, Options, Outcome, Settlement, Tail, Writer,
+use insula_kernel::{
+    AdmissionId, Env, EventId, HoldId, Instant, KeyId, ManualClock, OrgId, SeededRng, ServiceId, Span,
 };
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use insula_metering::log::{
+    Charge, DATA_MAX, Damage, Entry, Group, Groups, Intent, IntentTicket, Log, Options, Outcome, Report,
+    Settlement, Tail, Writer,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 /// Small segments, so that tests come past the end of many.
-pub(crate) const SMALL: Options = Options { segment_bytes: 16 << 10, sync_every: Span::from_millis(5) };
+pub(crate) const SMALL: Options = Options { segment_bytes: 32 << 10, sync_every: Span::from_millis(5) };
 
 /// A clock that stands still and repeatable ids.
 pub(crate) fn env() -> Env {
@@ -33,31 +40,54 @@ pub(crate) fn try_intent(
     env: &Env,
     tokens: i64,
 ) -> Result<IntentTicket, insula_metering::log::IntentError> {
-    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "tokens", quantity: tokens }];
+    let charges = [Charge::add("requests", 1), Charge::add("tokens", tokens)];
+    let (admission, org) = (AdmissionId::generate(env), OrgId::generate(env));
     writer.intent(&Intent {
-        admission: AdmissionId::generate(env),
-        org: OrgId::generate(env),
         key: Some(KeyId::generate(env)),
-        user: None,
-        route: "documents.search",
-        at: env.now(),
         reserved: (&charges).into(),
+        ..Intent::new(admission, org, "documents.search", env.now())
     })
 }
 
 /// Settles with so many tokens.
 pub(crate) fn settle(writer: &mut Writer, ticket: IntentTicket, tokens: i64) {
-    let charges = [Charge { meter: "requests", quantity: 1 }, Charge { meter: "tokens", quantity: tokens }];
+    let charges = [Charge::add("requests", 1), Charge::add("tokens", tokens)];
     let settlement = Settlement {
-        at: Instant::from_secs(1_700_000_001),
-        status: 200,
-        outcome: Outcome::Completed,
         bytes_in: 10,
         bytes_out: 20,
         duration_us: 30,
         used: (&charges).into(),
+        ..Settlement::new(Instant::from_secs(1_700_000_001), 200, Outcome::Completed)
     };
     writer.settle(ticket, &settlement).expect("the settlement is recorded");
+}
+
+/// Reports so many tokens.
+pub(crate) fn report(writer: &mut Writer, env: &Env, tokens: i64) -> EventId {
+    let id = EventId::generate(env);
+    let (charges, data) = ([Charge::add("tokens", tokens)], "x".repeat(DATA_MAX - 2));
+    let report = Report {
+        id,
+        org: OrgId::generate(env),
+        key: [1; 32],
+        body: [2; 16],
+        kind: "job.finished",
+        source: "/render",
+        subject: Some("job-1"),
+        at: env.now(),
+        received_at: env.now(),
+        project: None,
+        team: None,
+        key_id: None,
+        user: None,
+        service: Some(ServiceId::generate(env)),
+        environment: 0,
+        groups: Groups::from(&[Group { name: "site", value: "köln" }]),
+        data: Some(&data),
+        charges: (&charges).into(),
+    };
+    writer.append_report(&report).expect("the report is accepted");
+    id
 }
 
 /// What the tail told: admissions with their tokens.
@@ -65,6 +95,8 @@ pub(crate) fn settle(writer: &mut Writer, ticket: IntentTicket, tokens: i64) {
 pub(crate) struct Told {
     pub(crate) settled: BTreeMap<AdmissionId, i64>,
     pub(crate) recovered: BTreeMap<AdmissionId, i64>,
+    pub(crate) reported: BTreeMap<EventId, i64>,
+    pub(crate) holds: BTreeSet<HoldId>,
     pub(crate) damaged: Vec<Damage>,
 }
 
@@ -82,6 +114,10 @@ impl Told {
                 let before = self.recovered.insert(intent.admission, tokens(intent.reserved));
                 assert_eq!(before, None, "told twice");
             }
+            Entry::Reported(report) => {
+                self.reported.insert(report.id, report.charges.iter().map(|charge| charge.quantity).sum());
+            }
+            Entry::Hold(change) => drop(self.holds.insert(change.hold)),
             Entry::Damaged(damage) => self.damaged.push(damage),
         }
     }
@@ -95,7 +131,7 @@ pub(crate) fn drain(tail: &mut Tail, confirm: bool) -> Told {
         if confirm {
             tail.confirm(polled.mark).expect("segments can be removed");
         }
-        if polled.entries < 7 {
+        if polled.complete {
             return told;
         }
     }

@@ -31,26 +31,29 @@ pub(crate) fn log_folder(store: &TestStore) -> PathBuf {
 impl Run {
     /// Starts, and settles what former runs left behind only if the settler is told to.
     pub(crate) async fn start(store: &TestStore) -> (Self, Settler) {
+        let (run, settler, _) = Self::with_log(store).await;
+        (run, settler)
+    }
+
+    /// Starts as [`start`](Self::start) does, and lets others write into the log too.
+    pub(crate) async fn with_log(store: &TestStore) -> (Self, Settler, Log) {
         let clock = Arc::new(ManualClock::at(at(NOON)));
         let env = Env { clock: clock.clone(), rng: Arc::new(SystemRng) };
         let options = Options { segment_bytes: 256 << 10, ..Options::default() };
         let (log, tail) = Log::open(log_folder(store), options, env.clone()).unwrap();
         let storage = store.open().await;
         let settler = Settler::new(storage.clone(), tail, env.clone());
-        (Self { storage, env, clock, writer: log.writer(0) }, settler)
+        (Self { storage, env, clock, writer: log.writer(0) }, settler, log)
     }
 
     /// Admits a request that reserves these quantities.
     pub(crate) fn admit(&mut self, org: OrgId, key: Option<KeyId>, reserved: &[(&str, i64)]) -> IntentTicket {
         let charges = charges(reserved);
+        let admission = AdmissionId::generate(&self.env);
         let intent = Intent {
-            admission: AdmissionId::generate(&self.env),
-            org,
             key,
-            user: None,
-            route: "GET /hello",
-            at: self.env.now(),
             reserved: charges.as_slice().into(),
+            ..Intent::new(admission, org, "GET /hello", self.env.now())
         };
         self.writer.intent(&intent).unwrap()
     }
@@ -59,13 +62,11 @@ impl Run {
     pub(crate) fn end(&mut self, ticket: IntentTicket, outcome: Outcome, used: &[(&str, i64)]) {
         let charges = charges(used);
         let settlement = Settlement {
-            at: self.env.now(),
-            status: 200,
-            outcome,
             bytes_in: 10,
             bytes_out: u64::MAX,
             duration_us: 30,
             used: charges.as_slice().into(),
+            ..Settlement::new(self.env.now(), 200, outcome)
         };
         self.writer.settle(ticket, &settlement).unwrap();
     }
@@ -78,5 +79,5 @@ impl Run {
 }
 
 fn charges<'a>(quantities: &[(&'a str, i64)]) -> Vec<Charge<'a>> {
-    quantities.iter().map(|&(meter, quantity)| Charge { meter, quantity }).collect()
+    quantities.iter().map(|&(meter, quantity)| Charge::add(meter, quantity)).collect()
 }

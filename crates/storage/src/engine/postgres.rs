@@ -54,7 +54,8 @@ impl PostgresEngine {
 
     /// Begins a transaction across tenants.
     pub(crate) async fn begin_platform(&self, store: Store, write: bool) -> StoreResult<Tx> {
-        let begin = if write { "BEGIN" } else { "BEGIN READ ONLY" };
+        // Who reads sees the ledger as it was at one instant, as on SQLite.
+        let begin = if write { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
         Ok(Tx::Postgres(self.platform.of(store).begin_with(begin).await?))
     }
 

@@ -1,0 +1,252 @@
+//! Reading what settlement wrote.
+
+use super::{
+    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, OF_DAY, ORGS_OF_DAYS, SERIES_OF,
+    TOTALS, step,
+};
+use crate::usage::{CurrentUsage, Period, Step, Wanted};
+use insula_kernel::{HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, ServiceId, TeamId, UserId};
+use insula_storage::{PlatformTx, StoreResult, TenantTx, args, row, statements};
+use std::sync::Arc;
+use uuid::Uuid;
+
+statements! {
+    catalogue METERING_TENANT_STATEMENTS of Tenant;
+    Ledger ROLLUPS(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
+        "SELECT start_at, quantity FROM usage_rollup
+         WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5
+         ORDER BY start_at";
+    Ledger KEY_USES(tenant: Id) = "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1";
+    Ledger EVENT(tenant: Id, id: Id) =
+        "SELECT id, at, received_at, kind, operation, source, subject, project_id, team_id, key_id, user_id, service_id,
+                environment, quantities, groups, data, reserved, checks, blueprint, status, outcome, recovered,
+                bytes_in, bytes_out, duration_us
+         FROM usage_event WHERE tenant_id = $1 AND id = $2";
+    Ledger CROSSINGS(tenant: Id, from: Int) =
+        "SELECT limit_name, subject, period_start, level, crossed_at FROM threshold_crossing
+         WHERE tenant_id = $1 AND crossed_at >= $2
+         ORDER BY crossed_at DESC, limit_name, level DESC";
+}
+
+row! {
+    /// An event as it stands in the ledger.
+    pub(crate) struct EventRow {
+        pub(crate) id: Uuid,
+        pub(crate) at: Instant,
+        pub(crate) received_at: Option<Instant>,
+        pub(crate) kind: String,
+        pub(crate) operation: String,
+        pub(crate) source: Option<String>,
+        pub(crate) subject: Option<String>,
+        pub(crate) project: Option<ProjectId>,
+        pub(crate) team: Option<TeamId>,
+        pub(crate) key: Option<KeyId>,
+        pub(crate) user: Option<UserId>,
+        pub(crate) service: Option<ServiceId>,
+        pub(crate) environment: i64,
+        pub(crate) quantities: String,
+        pub(crate) groups: Option<String>,
+        pub(crate) data: Option<String>,
+        pub(crate) reserved: Option<String>,
+        pub(crate) checks: Option<Vec<u8>>,
+        pub(crate) blueprint: Option<i64>,
+        pub(crate) status: i64,
+        pub(crate) outcome: String,
+        pub(crate) recovered: bool,
+        pub(crate) bytes_in: i64,
+        pub(crate) bytes_out: i64,
+        pub(crate) duration_us: i64,
+    }
+}
+
+row! {
+    /// A hold that goes on.
+    pub(crate) struct HoldRow {
+        pub(crate) org: OrgId,
+        pub(crate) id: HoldId,
+        pub(crate) limit: String,
+        pub(crate) key: Option<String>,
+        pub(crate) project: Option<ProjectId>,
+        pub(crate) team: Option<TeamId>,
+        pub(crate) api_key: Option<KeyId>,
+        pub(crate) until: Option<String>,
+        pub(crate) begun_at: Option<Instant>,
+        pub(crate) expires_at: Option<Instant>,
+    }
+}
+
+row! {
+    /// A sum of a window.
+    pub(crate) struct RollupRow {
+        pub(crate) meter: String,
+        pub(crate) span: String,
+        pub(crate) start: Instant,
+        pub(crate) quantity: i64,
+        pub(crate) events: i64,
+        pub(crate) digest: i64,
+    }
+}
+
+/// Sums of the windows that begin at these instants or later.
+pub(crate) async fn current(
+    tx: &mut PlatformTx,
+    hour: Instant,
+    day: Instant,
+) -> StoreResult<Vec<CurrentUsage>> {
+    let rows: Vec<(OrgId, String, String, Instant, Quantity)> =
+        tx.fetch_all(&CURRENT, args![hour, day]).await?;
+    rows.into_iter()
+        .map(|(org, meter, span, start, quantity)| {
+            Ok(CurrentUsage { org, meter, window: step(&span)?, start, quantity })
+        })
+        .collect()
+}
+
+/// Sums of one day, of those organizations that have any.
+pub(crate) async fn of_day(
+    tx: &mut PlatformTx,
+    orgs: &[OrgId],
+    meter: &str,
+    day: Instant,
+) -> StoreResult<Vec<(OrgId, Quantity)>> {
+    let meter: Arc<str> = meter.into();
+    let rows = orgs
+        .iter()
+        .flat_map(|&org| [org.into(), Arc::clone(&meter).into(), Step::Day.text().into(), day.into()]);
+    tx.fetch_rows(&OF_DAY, rows.collect()).await
+}
+
+/// A number that was summed up in two parts, kept within what can be represented.
+fn joined(high: i64, low: i64) -> i64 {
+    i64::try_from((i128::from(high) << 32) + i128::from(low)).unwrap_or(i64::MAX)
+}
+
+fn number(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+/// What was used of each of these, in their order.
+pub(crate) async fn totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<i64>> {
+    let mut rows = Vec::new();
+    for (index, one) in wanted.iter().enumerate() {
+        for (step, piece) in one.period.pieces(Step::Minute) {
+            let meter = Arc::clone(&one.meter);
+            rows.extend([number(index).into(), one.org.into(), meter.into(), step.text().into()]);
+            rows.extend([piece.start.into(), piece.end.into()]);
+        }
+    }
+    let parts: Vec<(i64, i64, i64)> = tx.fetch_rows(&TOTALS, rows).await?;
+    let mut totals = vec![0_i64; wanted.len()];
+    for (index, high, low) in parts {
+        if let Some(total) = usize::try_from(index).ok().and_then(|index| totals.get_mut(index)) {
+            *total = total.saturating_add(joined(high, low));
+        }
+    }
+    Ok(totals)
+}
+
+/// What was used of one of several in one series: its position, what its events have in common, as JSON, and how much.
+pub(crate) type SeriesSum = (usize, String, i64);
+
+/// What was used of each of these, by series; a series may come more than once.
+pub(crate) async fn series_of(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<SeriesSum>> {
+    let mut rows = Vec::new();
+    for (index, one) in wanted.iter().enumerate() {
+        let Period { start, end } = one.period.whole(Step::Hour);
+        let meter = Arc::clone(&one.meter);
+        rows.extend([number(index).into(), one.org.into(), meter.into(), start.into(), end.into()]);
+    }
+    let parts: Vec<(i64, String, i64, i64)> = tx.fetch_rows(&SERIES_OF, rows).await?;
+    let sum = |(index, dims, high, low)| Some((usize::try_from(index).ok()?, dims, joined(high, low)));
+    Ok(parts.into_iter().filter_map(sum).collect())
+}
+
+/// Holds that go on at this instant.
+pub(crate) async fn active_holds(tx: &mut PlatformTx, now: Instant) -> StoreResult<Vec<HoldRow>> {
+    tx.fetch_all(&ACTIVE_HOLDS, args![now]).await
+}
+
+/// The organizations that used anything on the days that begin in a half-open stretch of time, with those days.
+pub(crate) async fn orgs_of_days(
+    tx: &mut PlatformTx,
+    from: Instant,
+    to: Instant,
+) -> StoreResult<Vec<(OrgId, Instant)>> {
+    tx.fetch_all(&ORGS_OF_DAYS, args![from, to]).await
+}
+
+/// An event as a check needs it: when, which, and what it is charged, as JSON.
+pub(crate) type CheckedEvent = (Instant, Uuid, String);
+
+/// The next events of an organization in the order of time, after this one and before that instant.
+pub(crate) async fn day_events(
+    tx: &mut PlatformTx,
+    org: OrgId,
+    after: (Instant, Uuid),
+    to: Instant,
+    limit: u32,
+) -> StoreResult<Vec<CheckedEvent>> {
+    tx.fetch_all(&DAY_EVENTS, args![org, after.0, after.1, to, limit]).await
+}
+
+/// The meters that an organization used on the day that begins then.
+pub(crate) async fn day_meters(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<Vec<String>> {
+    let meters: Vec<(String,)> = tx.fetch_all(&DAY_METERS, args![org, day]).await?;
+    Ok(meters.into_iter().map(|(meter,)| meter).collect())
+}
+
+/// The sums of an organization on these meters, of all windows that begin in this period.
+pub(crate) async fn day_rollups(
+    tx: &mut PlatformTx,
+    org: OrgId,
+    meters: &[Arc<str>],
+    day: Period,
+) -> StoreResult<Vec<RollupRow>> {
+    let rows = meters.iter().flat_map(|meter| {
+        Step::ALL
+            .into_iter()
+            .flat_map(move |step| args![org, Arc::clone(meter), step.text(), day.start, day.end])
+    });
+    tx.fetch_rows(&DAY_ROLLUPS, rows.collect()).await
+}
+
+/// The sums of an organization on these meters, of the series of hours that begin in this period: meter, hour, quantity,
+/// events.
+pub(crate) async fn day_series(
+    tx: &mut PlatformTx,
+    org: OrgId,
+    meters: &[Arc<str>],
+    day: Period,
+) -> StoreResult<Vec<(String, Instant, i64, i64)>> {
+    let rows = meters.iter().flat_map(|meter| args![org, Arc::clone(meter), day.start, day.end]);
+    tx.fetch_rows(&DAY_SERIES, rows.collect()).await
+}
+
+/// Sums of the windows that begin in a half-open stretch of time, those that have any.
+pub(crate) async fn rollups(
+    tx: &mut TenantTx,
+    meter: &str,
+    step: Step,
+    from: Instant,
+    to: Instant,
+) -> StoreResult<Vec<(Instant, Quantity)>> {
+    tx.fetch_all(&ROLLUPS, args![meter, step.text(), from, to]).await
+}
+
+/// When each key of the organization was last used.
+pub(crate) async fn key_uses(tx: &mut TenantTx) -> StoreResult<Vec<(KeyId, Instant)>> {
+    tx.fetch_all(&KEY_USES, args![]).await
+}
+
+/// An event of the organization.
+pub(crate) async fn event(tx: &mut TenantTx, id: Uuid) -> StoreResult<Option<EventRow>> {
+    tx.fetch_optional(&EVENT, args![id]).await
+}
+
+/// Levels that were crossed at this instant or later, the latest first: limit, subject, period's start, level, when.
+pub(crate) async fn crossings(
+    tx: &mut TenantTx,
+    from: Instant,
+) -> StoreResult<Vec<(String, String, Instant, i64, Instant)>> {
+    tx.fetch_all(&CROSSINGS, args![from]).await
+}
