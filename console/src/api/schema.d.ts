@@ -1795,18 +1795,18 @@ export interface components {
         Usage: {
             /** @description Everything acknowledged before this instant is included. */
             as_of: components["schemas"]["Instant"];
-            /** @description The windows in the order of time, without gaps. */
+            /** @description The windows in the order of time; without gaps where nothing is told apart. */
             buckets: components["schemas"]["UsageBucket"][];
             /** @description The meter. */
             meter: string;
-            /** @description What it counts. */
+            /** @description What one of it is called. */
             unit: string;
         };
         /** @description What was used in one window. */
         UsageBucket: {
             /** @description The first instant after it. */
             end: components["schemas"]["Instant"];
-            /** @description By what it is told apart: nothing. */
+            /** @description By what it is told apart; what the usage doesn't have is left out. */
             group: {
                 [key: string]: string;
             };
@@ -1832,7 +1832,7 @@ export interface components {
         };
         UserId: string;
         /** @enum {string} */
-        WindowName: "hour" | "day";
+        WindowName: "minute" | "hour" | "day";
     };
     responses: never;
     parameters: never;
@@ -3611,15 +3611,32 @@ export interface operations {
     getUsage: {
         parameters: {
             query: {
+                /** @description Only usage of this environment. */
+                environment?: string | null;
                 /**
                  * @description From when on; the whole window that this instant lies in is counted. If it isn't said, six days before the day
                  *     of `to`.
                  */
                 from?: components["schemas"]["Instant"] | null;
+                /**
+                 * @description By what to tell usage apart, up to three with commas between them: `project`, `team`, `key`, `user`, `operation`,
+                 *     `environment`, or a property that the meter's `group_by` names. Windows and groups without usage are left out then.
+                 */
+                group_by?: string | null;
+                /** @description Only usage of this API key, by its public part. */
+                key?: string | null;
                 /** @description The meter, by its name in the blueprint. */
                 meter: string;
+                /** @description Only usage of this operation: a route, or the type of a reported event. */
+                operation?: string | null;
+                /** @description Only usage of this project. */
+                project?: string | null;
+                /** @description Only usage with this property: `name:value`. */
+                property?: string | null;
                 /** @description Until when; the whole window that ends at or after this instant is counted. If it isn't said, until now. */
                 to?: components["schemas"]["Instant"] | null;
+                /** @description Only usage of this person. */
+                user?: string | null;
                 /** @description The length of the windows of the calendar, in UTC, to add up; a day if it isn't said. */
                 window?: components["schemas"]["WindowName"];
             };

@@ -24,6 +24,8 @@ event = "job.finished"
 aggregate = "sum"
 of = "seconds"
 scale = 3
+unit = "second"
+group_by = ["site"]
 [limits.requests_per_day]
 meter = "requests"
 window = "day"
@@ -214,5 +216,48 @@ on_both_engines! {
         assert_eq!((&why["decision"], &why["outcome"], &why["status"]), (&json!("refused"), &json!("access.denied"), &json!(403)));
         world.get(&path(&other, &denied), &other.token).await.problem(404, "not_found");
         world.get(&acme.path("/explain/req_nonsense"), &acme.token).await.problem(404, "not_found");
+    }
+
+    async fn usage_is_told_apart_by_who_and_what(store) {
+        let world = World::with(store, blueprint).await;
+        let acme = world.organization("acme").await;
+        let (project, (_, token)) = (world.project(&acme, "Shoes").await, world.service().await);
+        let (id, key) = world.key(&acme, &["things:read"]).await;
+        for _ in 0..2 {
+            world.get("/things", &key).await.expect(200);
+        }
+        world.get("/things", &acme.token).await.expect(200);
+        let mut of_site = [finished("1", "a", "1.5"), finished("2", "b", "2"), finished("3", "c", "0.25")];
+        of_site[0]["data"]["site"] = json!("a.example");
+        of_site[1]["data"]["site"] = json!("b.example");
+        of_site[2]["data"]["site"] = json!("a.example");
+        of_site[0]["project"] = json!(project);
+        report(&world, &acme, &token, &json!(of_site)).await.expect(202);
+
+        let ask = async |query: &str| {
+            let usage = world.get(&acme.path(&format!("/usage?{query}")), &acme.token).await.expect(200);
+            let buckets = usage["buckets"].as_array().unwrap().clone();
+            buckets.into_iter().map(|bucket| (bucket["group"].clone(), bucket["value"].clone())).collect::<Vec<_>>()
+        };
+        let by_key = ask("meter=requests&group_by=key").await;
+        assert_eq!(by_key, [(json!({}), json!("1")), (json!({ "key": id }), json!("2"))]);
+        let by_site = ask("meter=seconds&group_by=site").await;
+        assert_eq!(by_site, [(json!({ "site": "a.example" }), json!("1.75")), (json!({ "site": "b.example" }), json!("2"))]);
+        let of_project = ask(&format!("meter=seconds&group_by=site,operation&project={project}")).await;
+        assert_eq!(of_project, [(json!({ "site": "a.example", "operation": "job.finished" }), json!("1.5"))]);
+        assert_eq!(ask("meter=seconds&property=site:b.example&window=hour").await, [(json!({}), json!("2"))]);
+        assert_eq!(ask(&format!("meter=requests&key={id}")).await, [(json!({}), json!("2"))]);
+        let minutes: i64 = ask("meter=requests&window=minute").await.iter()
+            .map(|(_, value)| value.as_str().unwrap().parse::<i64>().unwrap()).sum();
+        assert_eq!(minutes, 3);
+
+        let wrong = async |query: &str| {
+            let reply = world.get(&acme.path(&format!("/usage?{query}")), &acme.token).await;
+            reply.problem(422, "request.invalid")["errors"][0]["pointer"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(wrong("meter=requests&group_by=site").await, "?group_by");
+        assert_eq!(wrong("meter=requests&group_by=key&window=minute").await, "?window");
+        assert_eq!(wrong("meter=requests&key=nonsense").await, "?key");
+        assert_eq!(wrong("meter=seconds&property=site").await, "?property");
     }
 }

@@ -7,6 +7,7 @@ mod blueprint;
 mod client;
 mod development;
 mod doctor;
+mod explain;
 mod keys;
 mod output;
 mod projects;
@@ -52,6 +53,8 @@ enum Command {
     Key(keys::KeyArguments),
     /// Show what an organization used.
     Usage(usage::UsageArguments),
+    /// Say why a request was let through or refused, and what it used.
+    Explain(explain::ExplainArguments),
     /// Say what is wrong with a set-up.
     Doctor(doctor::DoctorArguments),
     /// Print the OpenAPI document of the API.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Project(project) => projects::run(&project, &output),
         Command::Key(key) => keys::run(&key, &output),
         Command::Usage(usage) => usage::run(&usage, &output),
+        Command::Explain(explain) => explain::run(&explain, &output),
         Command::Doctor(doctor) => doctor::run(&doctor, &output),
         Command::Openapi => {
             output.plain(&serde_json::to_string_pretty(&insula_app::openapi()).unwrap_or_default());

@@ -16,9 +16,13 @@ pub(crate) struct UsageArguments {
     /// The meter.
     #[arg(long, default_value = "requests")]
     meter: String,
-    /// The window: hour or day.
+    /// The window: minute, hour or day.
     #[arg(long, default_value = "day")]
     window: String,
+    /// By what to tell usage apart, with commas between: project, team, key, user, operation, environment, or a property
+    /// that the meter names.
+    #[arg(long)]
+    group_by: Option<String>,
     #[command(flatten)]
     target: Target,
 }
@@ -26,8 +30,11 @@ pub(crate) struct UsageArguments {
 pub(crate) fn run(arguments: &UsageArguments, output: &Output) -> Outcome {
     let client = Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?;
     let limits = client.get(&format!("/v1/orgs/{}/limits", arguments.org))?;
-    let path =
+    let mut path =
         format!("/v1/orgs/{}/usage?meter={}&window={}", arguments.org, arguments.meter, arguments.window);
+    if let Some(names) = &arguments.group_by {
+        path.push_str(&format!("&group_by={names}"));
+    }
     let usage = client.get(&path)?;
     let text = format!("{}\n\n{}", limit_rows(&limits), usage_rows(&usage));
     output.result(&text, &json!({ "limits": limits, "usage": usage }));
@@ -66,7 +73,11 @@ fn usage_rows(usage: &Json) -> String {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|bucket| vec![text(&bucket["start"]), text(&bucket["value"])])
+        .map(|bucket| {
+            let group = bucket["group"].as_object().into_iter().flatten();
+            let group: Vec<String> = group.map(|(name, value)| format!("{name}={}", text(value))).collect();
+            vec![text(&bucket["start"]), text(&bucket["value"]), group.join(" ")]
+        })
         .collect();
-    table(&["FROM", &text(&usage["meter"]).to_uppercase()], &rows)
+    table(&["FROM", &text(&usage["meter"]).to_uppercase(), "OF"], &rows)
 }

@@ -4,7 +4,7 @@ mod query;
 
 pub(crate) use query::{
     EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups, day_series,
-    event, key_uses, of_day, orgs_of_days, rollups, series_of, totals,
+    event, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
 };
 
 use crate::{

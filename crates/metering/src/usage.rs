@@ -4,10 +4,12 @@
 //! the [settler](crate::SettlerHandle::flush) first.
 
 mod explain;
+mod grouped;
 mod restore;
 mod step;
 
 pub use explain::{Crossing, EventRecord, crossings, event};
+pub use grouped::{GroupedBucket, Grouping, Together, grouped};
 pub use restore::{
     ActiveHold, CurrentUsage, Scope, ScopedUsage, Subject, Wanted, active_holds, current, scoped, totals,
 };

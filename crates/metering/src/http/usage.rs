@@ -1,11 +1,11 @@
 //! `GET /v1/orgs/{org}/usage`.
 
 use super::State;
-use crate::usage::{self, EARLIEST, Step, Windows};
+use crate::usage::{self, EARLIEST, Grouping, Step, Together, Windows};
 use axum::extract::State as From;
 use insula_access::ReadUsage;
-use insula_blueprint::Compiled;
-use insula_kernel::{Error, Instant, Result, Scale, Span};
+use insula_blueprint::{Aggregate, Compiled, Meter};
+use insula_kernel::{Error, Instant, KeyId, Quantity, Result, Span};
 use insula_storage::Store;
 use insula_web::{Failure, In, Json, Query};
 use schemars::JsonSchema;
@@ -14,12 +14,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// How long a question waits for usage to be settled. After that it is answered with what is settled, and says as of when.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What a meter counts: requests that were forwarded.
-const UNIT: &str = "request";
+/// The dimensions by which usage of every meter can be told apart.
+const DIMENSIONS: [&str; 6] = ["project", "team", "key", "user", "operation", "environment"];
+/// How many dimensions one question may tell apart.
+const MOST_GROUPS: usize = 3;
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum WindowName {
+    Minute,
     Hour,
     #[default]
     Day,
@@ -39,15 +42,76 @@ pub(super) struct UsageQuery {
     /// The length of the windows of the calendar, in UTC, to add up; a day if it isn't said.
     #[serde(default)]
     window: WindowName,
+    /// By what to tell usage apart, up to three with commas between them: `project`, `team`, `key`, `user`, `operation`,
+    /// `environment`, or a property that the meter's `group_by` names. Windows and groups without usage are left out then.
+    group_by: Option<String>,
+    /// Only usage of this project.
+    project: Option<String>,
+    /// Only usage of this API key, by its public part.
+    key: Option<String>,
+    /// Only usage of this person.
+    user: Option<String>,
+    /// Only usage of this operation: a route, or the type of a reported event.
+    operation: Option<String>,
+    /// Only usage of this environment.
+    environment: Option<String>,
+    /// Only usage with this property: `name:value`.
+    property: Option<String>,
 }
 
 impl UsageQuery {
-    fn meter(&self, blueprint: &Compiled) -> Result<String> {
+    /// By what usage is told apart, and which of it is asked for.
+    fn grouping(&self, blueprint: &Compiled, meter: &Meter) -> Result<Grouping> {
+        let own: Vec<String> = meter.group_by.iter().map(ToString::to_string).collect();
+        let check = |name: &str, pointer: &'static str| {
+            if DIMENSIONS.contains(&name) || own.iter().any(|own| own == name) {
+                return Ok(name.to_owned());
+            }
+            let known: Vec<_> = DIMENSIONS.into_iter().chain(own.iter().map(String::as_str)).collect();
+            let detail = format!("Usage isn't told apart by `{name}`. There are: {}.", known.join(", "));
+            Err(Error::invalid_field(pointer, "unknown", detail))
+        };
+        let asked = self.group_by.as_deref().into_iter().flat_map(|names| names.split(','));
+        let by = asked.map(|name| check(name.trim(), "?group_by")).collect::<Result<Vec<_>>>()?;
+        if by.len() > MOST_GROUPS {
+            let detail = format!("Usage can be told apart by {MOST_GROUPS} at a time.");
+            return Err(Error::invalid_field("?group_by", "length", detail));
+        }
+        let named = [
+            ("project", &self.project),
+            ("user", &self.user),
+            ("operation", &self.operation),
+            ("environment", &self.environment),
+        ];
+        let mut filter: Vec<(String, String)> =
+            named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
+        if let Some(text) = &self.key {
+            let digits =
+                text.strip_prefix(&blueprint.product().key_prefix).and_then(|rest| rest.strip_prefix('_'));
+            let id = digits.and_then(|digits| KeyId::from_digits(digits.as_bytes()));
+            let id = id
+                .ok_or_else(|| Error::invalid_field("?key", "unknown", "This is no public part of a key."))?;
+            filter.push(("key".to_owned(), id.to_string()));
+        }
+        if let Some(property) = &self.property {
+            let (name, value) = property.split_once(':').ok_or_else(|| {
+                Error::invalid_field("?property", "syntax", "Write a property as `name:value`.")
+            })?;
+            filter.push((check(name, "?property")?, value.to_owned()));
+        }
+        if meter.aggregate == Aggregate::Unique && !(by.is_empty() && filter.is_empty()) {
+            let detail = "Different values of several groups don't add up, so this meter isn't told apart.";
+            return Err(Error::invalid_field("?group_by", "unsupported", detail));
+        }
+        Ok(Grouping { by, filter })
+    }
+
+    fn meter<'b>(&self, blueprint: &'b Compiled) -> Result<&'b Meter> {
         let Some(name) = &self.meter else {
             return Err(Error::invalid_field("?meter", "missing", "Name the `meter` to read."));
         };
-        if blueprint.meter_index(name).is_some() {
-            return Ok(name.clone());
+        if let Some(meter) = blueprint.meter_index(name).and_then(|index| blueprint.meter(index)) {
+            return Ok(meter);
         }
         let known: Vec<_> = blueprint.meters().iter().map(|meter| format!("`{}`", meter.name)).collect();
         let detail = format!("There is no such meter. There are: {}.", known.join(", "));
@@ -56,13 +120,17 @@ impl UsageQuery {
 
     fn windows(&self, now: Instant) -> Result<Windows> {
         let window = match self.window {
+            WindowName::Minute => Step::Minute,
             WindowName::Hour => Step::Hour,
             WindowName::Day => Step::Day,
         };
         let to = self.to.unwrap_or(now);
-        // Today and the six days before it.
-        let from =
-            self.from.unwrap_or_else(|| (to.floor(Span::from_days(1)) - Span::from_days(6)).max(EARLIEST));
+        // Today and the six days before it; of minutes, the last hour.
+        let usual = match window {
+            Step::Minute => to - Span::from_hours(1),
+            Step::Hour | Step::Day => to.floor(Span::from_days(1)) - Span::from_days(6),
+        };
+        let from = self.from.unwrap_or_else(|| usual.max(EARLIEST));
         Windows::covering(from, to, window)
     }
 }
@@ -72,11 +140,11 @@ impl UsageQuery {
 pub struct Usage {
     /// The meter.
     pub meter: String,
-    /// What it counts.
-    pub unit: &'static str,
+    /// What one of it is called.
+    pub unit: String,
     /// Everything acknowledged before this instant is included.
     pub as_of: Instant,
-    /// The windows in the order of time, without gaps.
+    /// The windows in the order of time; without gaps where nothing is told apart.
     pub buckets: Vec<UsageBucket>,
 }
 
@@ -87,17 +155,10 @@ pub struct UsageBucket {
     pub start: Instant,
     /// The first instant after it.
     pub end: Instant,
-    /// By what it is told apart: nothing.
+    /// By what it is told apart; what the usage doesn't have is left out.
     pub group: BTreeMap<String, String>,
     /// How much, in the meter's unit: a decimal.
     pub value: String,
-}
-
-impl std::convert::From<usage::Bucket> for UsageBucket {
-    fn from(bucket: usage::Bucket) -> Self {
-        let usage::Bucket { start, end, quantity } = bucket;
-        Self { start, end, group: BTreeMap::new(), value: quantity.display(Scale::WHOLE).to_string() }
-    }
 }
 
 pub(super) async fn get_usage(
@@ -106,12 +167,38 @@ pub(super) async fn get_usage(
     Query(query): Query<UsageQuery>,
 ) -> Result<Json<Usage>, Failure> {
     let now = state.env.now();
-    let meter = query.meter(&state.blueprint.load())?;
-    let windows = query.windows(now)?;
+    let blueprint = state.blueprint.load_full();
+    let meter = query.meter(&blueprint)?;
+    let (windows, grouping) = (query.windows(now)?, query.grouping(&blueprint, meter)?);
     let settled = tokio::time::timeout(PATIENCE, state.settler.flush()).await;
     let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() };
     let mut tx = state.storage.read(Store::Ledger, &proof).await?;
-    let buckets = usage::buckets(&mut tx, &meter, windows).await?;
-    let buckets = buckets.into_iter().map(UsageBucket::from).collect();
-    Ok(Json(Usage { meter, unit: UNIT, as_of, buckets }))
+    let value = |quantity: Quantity| quantity.display(meter.scale).to_string();
+    let buckets = if grouping.is_plain() {
+        let plain = |usage::Bucket { start, end, quantity }| UsageBucket {
+            start,
+            end,
+            group: BTreeMap::new(),
+            value: value(quantity),
+        };
+        usage::buckets(&mut tx, &meter.name, windows).await?.into_iter().map(plain).collect()
+    } else {
+        let together = match meter.aggregate {
+            Aggregate::Max => Together::Max,
+            Aggregate::Last => Together::Last,
+            Aggregate::Count | Aggregate::Sum | Aggregate::Unique => Together::Add,
+        };
+        let told = usage::grouped(&mut tx, &meter.name, together, windows, &grouping).await?;
+        let prefix = &blueprint.product().key_prefix;
+        let bucket = |usage::GroupedBucket { start, end, mut group, quantity }| {
+            if let Some(key) = group.get_mut("key")
+                && let Ok(id) = key.parse::<KeyId>()
+            {
+                *key = format!("{prefix}_{}", id.digits());
+            }
+            UsageBucket { start, end, group, value: value(quantity) }
+        };
+        told.into_iter().map(bucket).collect()
+    };
+    Ok(Json(Usage { meter: meter.name.clone(), unit: meter.unit.clone(), as_of, buckets }))
 }

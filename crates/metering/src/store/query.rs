@@ -16,6 +16,10 @@ statements! {
         "SELECT start_at, quantity FROM usage_rollup
          WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5
          ORDER BY start_at";
+    Ledger SERIES(tenant: Id, meter: Text, from: Int, to: Int, limit: Int) =
+        "SELECT start_at, dims, quantity, last_at FROM usage_series
+         WHERE tenant_id = $1 AND meter = $2 AND start_at >= $3 AND start_at < $4
+         ORDER BY start_at LIMIT $5";
     Ledger KEY_USES(tenant: Id) = "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1";
     Ledger EVENT(tenant: Id, id: Id) =
         "SELECT id, at, received_at, kind, operation, source, subject, project_id, team_id, key_id, user_id, service_id,
@@ -249,4 +253,16 @@ pub(crate) async fn crossings(
     from: Instant,
 ) -> StoreResult<Vec<(String, String, Instant, i64, Instant)>> {
     tx.fetch_all(&CROSSINGS, args![from]).await
+}
+
+/// Sums of the series of the hours that begin in a half-open stretch of time: the hour, the dimensions, how much, and when
+/// the latest was.
+pub(crate) async fn series(
+    tx: &mut TenantTx,
+    meter: &str,
+    from: Instant,
+    to: Instant,
+    limit: u32,
+) -> StoreResult<Vec<(Instant, String, i64, Instant)>> {
+    tx.fetch_all(&SERIES, args![meter, from, to, limit]).await
 }

@@ -1,0 +1,65 @@
+//! `insula explain`: why a request was let through or refused, and what it used.
+
+use crate::{
+    Outcome,
+    client::{As, Client, Target},
+    output::{Output, table},
+};
+use clap::Args;
+use serde_json::Value as Json;
+
+#[derive(Args)]
+pub(crate) struct ExplainArguments {
+    /// The request: the `X-Request-Id` of its reply.
+    request: String,
+    /// The organization, by id or slug.
+    #[arg(long, env = "INSULA_ORG", default_value = "demo")]
+    org: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) fn run(arguments: &ExplainArguments, output: &Output) -> Outcome {
+    let client = Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?;
+    let why = client.get(&format!("/v1/orgs/{}/explain/{}", arguments.org, arguments.request))?;
+    output.result(&shown(&why), &why);
+    Ok(())
+}
+
+fn shown(why: &Json) -> String {
+    let text = |name: &str| match &why[name] {
+        Json::Null => "–".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut shown = format!(
+        "{} {} at {}\n  route    {}\n  outcome  {} (status {})\n  key      {}\n  project  {}\n",
+        text("request"),
+        text("decision"),
+        text("at"),
+        text("route"),
+        text("outcome"),
+        text("status"),
+        text("key"),
+        text("project"),
+    );
+    if let Some(detail) = why["detail"].as_str() {
+        shown.push_str(&format!("  why      {detail}\n"));
+    }
+    let used = why["used"].as_object().into_iter().flatten();
+    for (meter, quantity) in used {
+        shown.push_str(&format!("  used     {} {meter}\n", quantity.as_str().unwrap_or_default()));
+    }
+    let checks = why["checks"].as_array().into_iter().flatten();
+    let rows: Vec<Vec<String>> = checks
+        .map(|check| {
+            let bound =
+                if check["bound"].is_null() { "unlimited".to_owned() } else { check["bound"].to_string() };
+            vec![check["limit"].as_str().unwrap_or_default().to_owned(), check["used"].to_string(), bound]
+        })
+        .collect();
+    if !rows.is_empty() {
+        shown.push_str(&format!("\n{}", table(&["LIMIT CHECKED", "USED", "ALLOWED"], &rows)));
+    }
+    shown
+}
