@@ -217,6 +217,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far settlement is, and what the continuous check of the ledger has found
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getPlatformHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/ledger/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compute every sum of some days once more from its events, and say which differ
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["checkLedger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/orgs": {
         parameters: {
             query?: never;
@@ -990,6 +1030,15 @@ export interface components {
             /** @description The text of `blueprint.toml`. */
             source: string;
         };
+        /** @description What a check has come to. */
+        Checked: {
+            /** @description The sums that aren't those of their events; none if all is well. */
+            discrepancies: components["schemas"]["WrongSum"][];
+            /** @description The start of the first day that was checked. */
+            from: components["schemas"]["Instant"];
+            /** @description The end of the last. */
+            to: components["schemas"]["Instant"];
+        };
         /** @description A limit as it stood when a request was decided. */
         CheckedLimit: {
             /**
@@ -1035,6 +1084,24 @@ export interface components {
             type: string;
             /** @description The user on whose behalf it happened. */
             user?: string | null;
+        };
+        /** @description What some events come to. */
+        Come: {
+            /**
+             * Format: int64
+             * @description A digest of which.
+             */
+            digest: number;
+            /**
+             * Format: int64
+             * @description How many events.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description How much, in the meter's smallest units.
+             */
+            quantity: number;
         };
         CreatedApiKey: {
             api_key: components["schemas"]["ApiKey"];
@@ -1457,6 +1524,58 @@ export interface components {
             /** Format: uint32 */
             version: number;
         };
+        /** @description How far settlement is. */
+        PlatformHealth: {
+            /** @description When the last comparison was. */
+            checked_at: components["schemas"]["Instant"];
+            /**
+             * Format: uint64
+             * @description Places of the log that can't be read.
+             */
+            damaged: number;
+            /**
+             * Format: uint64
+             * @description Organizations' days whose sums were compared with their events.
+             */
+            days_checked: number;
+            /**
+             * Format: uint64
+             * @description Of those that were told, how many were known.
+             */
+            duplicates: number;
+            /**
+             * Format: uint64
+             * @description Events that were settled since the start.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description How far that lies back, in microseconds.
+             */
+            lag_us: number;
+            /**
+             * Format: uint64
+             * @description Sums that weren't those of their events. Above zero, somebody has to look.
+             */
+            mismatches: number;
+            /**
+             * Format: uint64
+             * @description Events that were read and aren't in the ledger yet.
+             */
+            pending: number;
+            /**
+             * Format: uint64
+             * @description Requests charged as reserved because their process ended first.
+             */
+            recovered: number;
+            /**
+             * Format: uint64
+             * @description Requests that cost nothing because they reached no upstream.
+             */
+            released: number;
+            /** @description Everything acknowledged before this instant is in the ledger. */
+            settled_until: components["schemas"]["Instant"];
+        };
         /** @description A problem, as `application/problem+json`. */
         Problem: {
             /** @description What is wrong, stable and dotted, for programs. */
@@ -1833,6 +1952,22 @@ export interface components {
         UserId: string;
         /** @enum {string} */
         WindowName: "minute" | "hour" | "day";
+        /** @description A sum that isn't that of its events. */
+        WrongSum: {
+            /** @description What the events come to. */
+            expected: components["schemas"]["Come"];
+            /** @description What stands in the ledger. */
+            found: components["schemas"]["Come"];
+            meter: string;
+            org: components["schemas"]["OrgId"];
+            /**
+             * @description Which sum: of a window of this length, or of the series of an hour.
+             * @enum {string}
+             */
+            part: "minute" | "hour" | "day" | "series";
+            /** @description The start of its window. */
+            start: components["schemas"]["Instant"];
+        };
     };
     responses: never;
     parameters: never;
@@ -2224,6 +2359,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BlueprintReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlatformHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformHealth"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkLedger: {
+        parameters: {
+            query?: {
+                /** @description The first day is the one this instant lies in; yesterday if it isn't said. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description The last day is the one this instant lies in; today if it isn't said. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

@@ -15,11 +15,11 @@ pub use caller::{Authorized, AuthorizedOperator, Caller, OperatorCaller};
 pub use explain::{Explanation, Reason, explain};
 pub use grant::{Grant, GrantedOn, effective_permissions, ensure_grantable};
 pub use operation::{
-    ApplyBlueprint, ArchiveProject, ChangeSubscription, CreateKey, CreateProject, CreateService, CreateTeam,
-    DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers, ListOrganizations, ListProjects,
-    ListServices, ListTeams, OPERATIONS, OPERATOR_OPERATIONS, Operation, OperationInfo, OperatorOperation,
-    OverrideLimits, ReadBlueprint, ReadLimits, ReadOrganization, ReadSubscription, ReadUsage, RevokeKey,
-    RevokeService, RotateKey, SuspendOrganization, TenantOperation, UpdateKey, UpdateOrganization,
-    UpdateProject, UpdateTeam,
+    ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey, CreateProject, CreateService,
+    CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers, ListOrganizations,
+    ListProjects, ListServices, ListTeams, OPERATIONS, OPERATOR_OPERATIONS, Operation, OperationInfo,
+    OperatorOperation, OverrideLimits, ReadBlueprint, ReadHealth, ReadLimits, ReadOrganization,
+    ReadSubscription, ReadUsage, RevokeKey, RevokeService, RotateKey, SuspendOrganization, TenantOperation,
+    UpdateKey, UpdateOrganization, UpdateProject, UpdateTeam,
 };
 pub use principal::Principal;

@@ -111,6 +111,10 @@ operations! {
     {
         /// See every organization.
         ListOrganizations = "listOrganizations" needs OPERATOR_READ;
+        /// Compare what was charged with what was admitted.
+        CheckLedger = "checkLedger" needs OPERATOR_READ;
+        /// See how the installation does.
+        ReadHealth = "readHealth" needs OPERATOR_READ;
         /// See the blueprint that is in place.
         ReadBlueprint = "readBlueprint" needs OPERATOR_READ;
         /// Put another version of the blueprint in place.

@@ -1,5 +1,6 @@
 //! Endpoints of the operator's staff: organizations, and the blueprint in force.
 
+mod ledger;
 mod limits;
 
 use crate::{blueprint, platform::Platform};
@@ -82,6 +83,7 @@ pub(crate) fn api() -> Api<Platform> {
             apply_blueprint,
         )
         .merge(limits::api())
+        .merge(ledger::api())
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

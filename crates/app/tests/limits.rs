@@ -260,4 +260,21 @@ on_both_engines! {
         assert_eq!(wrong("meter=requests&key=nonsense").await, "?key");
         assert_eq!(wrong("meter=seconds&property=site").await, "?property");
     }
+
+    async fn the_operator_sees_that_sums_are_those_of_their_events(store) {
+        let world = World::with(store, blueprint).await;
+        let acme = world.organization("acme").await;
+        let ((_, key), (_, token)) = (world.key(&acme, &["things:*"]).await, world.service().await);
+        for _ in 0..3 {
+            world.get("/things", &key).await.expect(200);
+        }
+        report(&world, &acme, &token, &json!([finished("1", "a", "1"), finished("2", "b", "2")])).await.expect(202);
+        let operator = world.operator().await;
+        let checked = world.get("/v1/operator/ledger/check", &operator).await.expect(200);
+        assert_eq!(checked["discrepancies"], json!([]));
+        let health = world.get("/v1/operator/health", &operator).await.expect(200);
+        assert_eq!((&health["events"], &health["mismatches"], &health["damaged"]), (&json!(5), &json!(0), &json!(0)));
+        let years = "/v1/operator/ledger/check?from=2020-01-01T00:00:00Z";
+        world.get(years, &operator).await.problem(422, "request.invalid");
+    }
 }

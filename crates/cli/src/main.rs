@@ -1,7 +1,7 @@
 //! The program `insula`: runs an installation, and talks to one.
 //!
 //! Exit codes: 0 done; 1 it failed, and says why on standard error; 2 the command line is wrong; 3 what was checked has
-//! mistakes (`blueprint check`, `doctor`).
+//! mistakes (`blueprint check`, `doctor`, `ledger check`).
 
 mod blueprint;
 mod client;
@@ -9,6 +9,7 @@ mod development;
 mod doctor;
 mod explain;
 mod keys;
+mod ledger;
 mod output;
 mod projects;
 mod run;
@@ -55,6 +56,8 @@ enum Command {
     Usage(usage::UsageArguments),
     /// Say why a request was let through or refused, and what it used.
     Explain(explain::ExplainArguments),
+    /// Compare what was charged with what was admitted.
+    Ledger(ledger::LedgerArguments),
     /// Say what is wrong with a set-up.
     Doctor(doctor::DoctorArguments),
     /// Print the OpenAPI document of the API.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Key(key) => keys::run(&key, &output),
         Command::Usage(usage) => usage::run(&usage, &output),
         Command::Explain(explain) => explain::run(&explain, &output),
+        Command::Ledger(ledger) => ledger::run(&ledger, &output),
         Command::Doctor(doctor) => doctor::run(&doctor, &output),
         Command::Openapi => {
             output.plain(&serde_json::to_string_pretty(&insula_app::openapi()).unwrap_or_default());

@@ -186,10 +186,12 @@ impl Ingest {
         }
         let _turn = self.turns[turn_of(reporter.org)].lock().await;
         let keys: Vec<Key> = checked.iter().map(|(_, event)| event.key).collect();
-        let mut tx = self.storage.platform_read(Store::Ledger, &Worker::Ingestion).await?;
-        let known = self.known.among(&mut tx, &keys).await?;
-        drop(tx);
-        let fresh = only_new(checked, known, &mut taken);
+        let mut looked = self.known.look(&keys);
+        if looked.is_open() {
+            let mut tx = self.storage.platform_read(Store::Ledger, &Worker::Ingestion).await?;
+            self.known.ask(&mut tx, &mut looked).await?;
+        }
+        let fresh = only_new(checked, looked.known, &mut taken);
         if !fresh.is_empty() {
             self.append(reporter, blueprint, &fresh, now)?;
             self.durable().await?;

@@ -37,6 +37,14 @@ pub(super) fn key_of(org: OrgId, source: &str, id: &str) -> Key {
     key
 }
 
+impl State {
+    /// The highest key of a source among those that aren't in the index yet.
+    fn highest_unsettled(&self, source: &[u8; 16]) -> Option<Key> {
+        let keys = self.unsettled.iter().flat_map(|generation| generation.keys.keys());
+        keys.filter(|key| source_of(key) == *source).max().copied()
+    }
+}
+
 /// Where the keys of one source begin.
 fn source_of(key: &Key) -> [u8; 16] {
     let mut source = [0; 16];
@@ -64,50 +72,61 @@ struct Generation {
     until: Instant,
 }
 
+/// What memory says of some keys, and what the index must be asked.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// Keys that are known, with the digest of the body each is known with.
+    pub(super) known: HashMap<Key, Body>,
+    /// Keys that may be in the index.
+    asked: Vec<Key>,
+    /// Sources whose highest key isn't known, with the highest of those that aren't in the index yet.
+    sources: BTreeMap<[u8; 16], Option<Key>>,
+}
+
+impl Looked {
+    /// Whether the index has to be asked. Only a transaction that begins after the look into memory will do: what memory
+    /// has forgotten is in the index by then.
+    pub(super) fn is_open(&self) -> bool {
+        !self.asked.is_empty() || !self.sources.is_empty()
+    }
+}
+
 impl Known {
-    /// Those of these keys that are known, with the digest of the body each is known with.
-    pub(super) async fn among(&self, tx: &mut PlatformTx, keys: &[Key]) -> Result<HashMap<Key, Body>> {
-        let mut known = HashMap::new();
-        let mut asked = Vec::new();
-        let mut sources: BTreeMap<[u8; 16], Option<Key>> = BTreeMap::new();
-        {
-            let state = self.state.lock();
-            for key in keys {
-                sources.entry(source_of(key)).or_insert_with(|| state.highest.get(&source_of(key)).copied());
-            }
-        }
-        for (source, highest) in sources.iter_mut().filter(|(_, highest)| highest.is_none()) {
-            *highest = Some(store::highest_key(tx, source).await?);
-        }
-        {
-            let mut state = self.state.lock();
-            if state.highest.len() + sources.len() > SOURCES {
-                state.highest.clear();
-            }
-            for (source, highest) in &sources {
-                // What isn't settled yet isn't in the index.
-                let of_source = |generation: &Generation| {
-                    generation.keys.keys().filter(|key| source_of(key) == *source).max().copied()
-                };
-                let unsettled = || state.unsettled.iter().filter_map(of_source).max();
-                let highest = match state.highest.get(source) {
-                    Some(known) => *known,
-                    None => unsettled().max(*highest).unwrap_or([0; 32]),
-                };
-                state.highest.insert(*source, highest);
-            }
-            for key in keys {
-                if state.highest.get(&source_of(key)).is_some_and(|highest| key > highest) {
-                    continue;
-                }
-                match state.unsettled.iter().find_map(|generation| generation.keys.get(key)) {
-                    Some(body) => drop(known.insert(*key, *body)),
-                    None => asked.push(*key),
+    /// What memory says of these keys.
+    pub(super) fn look(&self, keys: &[Key]) -> Looked {
+        let state = self.state.lock();
+        let mut looked = Looked::default();
+        for key in keys {
+            let source = source_of(key);
+            match state.highest.get(&source) {
+                Some(highest) if key > highest => continue,
+                Some(_) => {}
+                None => {
+                    looked.sources.entry(source).or_insert_with(|| state.highest_unsettled(&source));
                 }
             }
+            match state.unsettled.iter().find_map(|generation| generation.keys.get(key)) {
+                Some(body) => drop(looked.known.insert(*key, *body)),
+                None => looked.asked.push(*key),
+            }
         }
-        known.extend(store::bodies_of(tx, &asked).await?);
-        Ok(known)
+        looked
+    }
+
+    /// Asks the index what memory didn't know.
+    pub(super) async fn ask(&self, tx: &mut PlatformTx, looked: &mut Looked) -> Result<()> {
+        for (source, highest) in &mut looked.sources {
+            let in_index = store::highest_key(tx, source).await?;
+            *highest = Some(highest.unwrap_or_default().max(in_index));
+        }
+        looked.known.extend(store::bodies_of(tx, &looked.asked).await?);
+        let mut state = self.state.lock();
+        if state.highest.len() + looked.sources.len() > SOURCES {
+            state.highest.clear();
+        }
+        let found = looked.sources.iter().filter_map(|(source, highest)| Some((*source, (*highest)?)));
+        state.highest.extend(found);
+        Ok(())
     }
 
     /// Takes in keys whose events are durable now.

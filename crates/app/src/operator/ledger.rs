@@ -1,0 +1,179 @@
+//! Whether what was charged is what was admitted, and how far settlement is.
+
+use super::TAG;
+use crate::platform::Platform;
+use axum::extract::State as Extract;
+use insula_access::{CheckLedger, ReadHealth};
+use insula_kernel::{Error, Instant, OrgId, Result, Span};
+use insula_metering::{
+    reconcile::{self, Discrepancy, Figure, Part},
+    usage::{Period, Step},
+};
+use insula_storage::Store;
+use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, Query};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How many days one check covers at most.
+const MOST_DAYS: i64 = 400;
+
+pub(super) fn api() -> Api<Platform> {
+    let check = Endpoint::new(
+        Method::Get,
+        "/v1/operator/ledger/check",
+        "checkLedger",
+        TAG,
+        "Compute every sum of some days once more from its events, and say which differ",
+    )
+    .allows_operator::<CheckLedger>()
+    .query::<CheckQuery>()
+    .replies::<Checked>(200);
+    let health = Endpoint::new(
+        Method::Get,
+        "/v1/operator/health",
+        "getPlatformHealth",
+        TAG,
+        "How far settlement is, and what the continuous check of the ledger has found",
+    )
+    .allows_operator::<ReadHealth>()
+    .replies::<PlatformHealth>(200);
+    Api::default().with(check, check_ledger).with(health, get_health)
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct CheckQuery {
+    /// The first day is the one this instant lies in; yesterday if it isn't said.
+    from: Option<Instant>,
+    /// The last day is the one this instant lies in; today if it isn't said.
+    to: Option<Instant>,
+}
+
+/// What a check has come to.
+#[derive(Serialize, JsonSchema)]
+struct Checked {
+    /// The start of the first day that was checked.
+    from: Instant,
+    /// The end of the last.
+    to: Instant,
+    /// The sums that aren't those of their events; none if all is well.
+    discrepancies: Vec<WrongSum>,
+}
+
+/// A sum that isn't that of its events.
+#[derive(Serialize, JsonSchema)]
+struct WrongSum {
+    org: OrgId,
+    meter: String,
+    /// Which sum: of a window of this length, or of the series of an hour.
+    #[schemars(extend("enum" = ["minute", "hour", "day", "series"]))]
+    part: &'static str,
+    /// The start of its window.
+    start: Instant,
+    /// What the events come to.
+    expected: Come,
+    /// What stands in the ledger.
+    found: Come,
+}
+
+/// What some events come to.
+#[derive(Serialize, JsonSchema)]
+struct Come {
+    /// How much, in the meter's smallest units.
+    quantity: i64,
+    /// How many events.
+    events: i64,
+    /// A digest of which.
+    digest: i64,
+}
+
+/// How far settlement is.
+#[derive(Serialize, JsonSchema)]
+struct PlatformHealth {
+    /// Everything acknowledged before this instant is in the ledger.
+    settled_until: Instant,
+    /// How far that lies back, in microseconds.
+    lag_us: i64,
+    /// Events that were settled since the start.
+    events: u64,
+    /// Of those that were told, how many were known.
+    duplicates: u64,
+    /// Requests charged as reserved because their process ended first.
+    recovered: u64,
+    /// Requests that cost nothing because they reached no upstream.
+    released: u64,
+    /// Events that were read and aren't in the ledger yet.
+    pending: u64,
+    /// Places of the log that can't be read.
+    damaged: u64,
+    /// Organizations' days whose sums were compared with their events.
+    days_checked: u64,
+    /// Sums that weren't those of their events. Above zero, somebody has to look.
+    mismatches: u64,
+    /// When the last comparison was.
+    checked_at: Instant,
+}
+
+impl From<Figure> for Come {
+    fn from(Figure { quantity, events, digest }: Figure) -> Self {
+        Self { quantity, events, digest }
+    }
+}
+
+impl From<Discrepancy> for WrongSum {
+    fn from(wrong: Discrepancy) -> Self {
+        let Discrepancy { org, meter, part, expected, found, .. } = wrong;
+        let (part, start) = match part {
+            Part::Window(step, start) => (step.name(), start),
+            Part::Series(start) => ("series", start),
+        };
+        Self { org, meter, part, start, expected: expected.into(), found: found.into() }
+    }
+}
+
+impl CheckQuery {
+    fn period(&self, now: Instant) -> Result<Period> {
+        let to = self.to.unwrap_or(now);
+        let from = self.from.unwrap_or(to - Span::from_days(1));
+        let period = Period { start: Period::of(Step::Day, from).start, end: Period::of(Step::Day, to).end };
+        let days = period.end.saturating_since(period.start).as_micros() / Span::from_days(1).as_micros();
+        if from > to || days > MOST_DAYS {
+            let detail = format!("Name a stretch of at most {MOST_DAYS} days.");
+            return Err(Error::invalid_field("?from", "out_of_range", detail));
+        }
+        Ok(period)
+    }
+}
+
+async fn check_ledger(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<CheckLedger>,
+    Query(query): Query<CheckQuery>,
+) -> Result<Json<Checked>, Failure> {
+    let period = query.period(platform.env.now())?;
+    platform.settler.flush().await?;
+    let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
+    let found = reconcile::days(&mut tx, period).await?;
+    let discrepancies = found.into_iter().map(WrongSum::from).collect();
+    Ok(Json(Checked { from: period.start, to: period.end, discrepancies }))
+}
+
+async fn get_health(
+    Extract(platform): Extract<Platform>,
+    Operator(_proof): Operator<ReadHealth>,
+) -> Result<Json<PlatformHealth>, Failure> {
+    let figures = platform.settler.figures();
+    Ok(Json(PlatformHealth {
+        settled_until: figures.settled_until,
+        lag_us: figures.lag.as_micros(),
+        events: figures.events,
+        duplicates: figures.duplicates,
+        recovered: figures.recovered,
+        released: figures.released,
+        pending: figures.pending,
+        damaged: figures.damaged,
+        days_checked: figures.checked,
+        mismatches: figures.mismatches,
+        checked_at: figures.checked_at,
+    }))
+}
