@@ -52,6 +52,12 @@ impl Decimal {
         i64::try_from(scaled).map_err(|_| DecimalError::Overflow)
     }
 
+    /// The digits and how many of them are decimal places: the value is `digits × 10^-places`.
+    #[must_use]
+    pub const fn parts(self) -> (i128, u32) {
+        (self.digits, self.places)
+    }
+
     /// Whether the value is below zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {

@@ -2,9 +2,67 @@
 
 use insula_kernel::{Instant, Period};
 use jiff::{Timestamp, ToSpan as _, Zoned, tz::TimeZone};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The latest boundary that can be asked for, in months from the anchor: some 800 years.
 const MOST_MONTHS: i64 = 9_600;
+
+/// How often something is paid.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Interval {
+    /// Each month from the anchor.
+    Month,
+    /// Every three months from the anchor.
+    Quarter,
+    /// Each year from the anchor.
+    Year,
+}
+
+impl Interval {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Month, Self::Quarter, Self::Year];
+
+    /// How many months it has.
+    #[must_use]
+    pub const fn months(self) -> i64 {
+        match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::Year => 12,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|interval| interval.name() == name)
+    }
+}
+
+/// A time zone that isn't in the IANA database.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unknown(String);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no time zone of the IANA database, such as Asia/Tokyo", self.0)
+    }
+}
+
+impl std::error::Error for Unknown {}
 
 /// Where billing periods begin: an instant, on the calendar of a time zone.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,24 +84,73 @@ impl Anchor {
         self.at
     }
 
+    /// Periods that begin at this instant and at its anniversaries on the calendar of a zone, by its IANA name.
+    pub fn new(at: Instant, zone: &str) -> Result<Self, Unknown> {
+        // A zone of the machine's own making would not be the same on another node.
+        let known = TimeZone::get(zone).ok().filter(|known| known.iana_name().is_some());
+        Ok(Self { at, zone: known.ok_or_else(|| Unknown(zone.to_owned()))? })
+    }
+
+    /// The zone's IANA name.
+    #[must_use]
+    pub fn zone(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// The same calendar from another instant on.
+    #[must_use]
+    pub fn moved_to(&self, at: Instant) -> Self {
+        Self { at, zone: self.zone.clone() }
+    }
+
+    /// The day of the local month on which periods begin, where the month has it.
+    #[must_use]
+    pub fn billing_day(&self) -> i8 {
+        self.zoned(self.at).day()
+    }
+
+    /// The same local time so many days after the anchor, on the local calendar: across a change of summer time they are
+    /// not all 24 hours long.
+    #[must_use]
+    pub fn after_days(&self, days: u32) -> Instant {
+        let moved = self.zoned(self.at).checked_add(i64::from(days).days());
+        moved.map_or(self.at, |zoned| instant(&zoned))
+    }
+
+    /// How many midnights of the local calendar lie in `(from, to]`: below zero if `to` comes first.
+    #[must_use]
+    pub fn days_between(&self, from: Instant, to: Instant) -> i64 {
+        let (from, to) = (self.zoned(from).date(), self.zoned(to).date());
+        from.until(to).map_or(0, |span| i64::from(span.get_days()))
+    }
+
     /// The monthly period that contains an instant; the first one for instants before the anchor.
     #[must_use]
     pub fn month_containing(&self, at: Instant) -> Period {
-        let mut months = self.months_until(at).clamp(0, MOST_MONTHS);
-        // The estimate looks at year and month alone, so it may be one too far.
-        while months > 0 && self.boundary(months) > at {
-            months -= 1;
-        }
-        while months < MOST_MONTHS && self.boundary(months + 1) <= at {
-            months += 1;
-        }
-        Period { start: self.boundary(months), end: self.boundary(months + 1) }
+        self.containing(Interval::Month, at)
     }
 
-    /// The anniversary so many months after the anchor, on the last day of a month that is too short.
+    /// The period of this interval that contains an instant; the first one for instants before the anchor.
+    #[must_use]
+    pub fn containing(&self, interval: Interval, at: Instant) -> Period {
+        let months = interval.months();
+        let most = MOST_MONTHS / months;
+        let mut periods = self.months_until(at).div_euclid(months).clamp(0, most);
+        // The estimate looks at year and month alone, so it may be one too far.
+        while periods > 0 && self.boundary(periods * months) > at {
+            periods -= 1;
+        }
+        while periods < most && self.boundary((periods + 1) * months) <= at {
+            periods += 1;
+        }
+        Period { start: self.boundary(periods * months), end: self.boundary((periods + 1) * months) }
+    }
+
+    /// The anniversary so many months after the anchor, on the last day of a month that is too short. A local time that
+    /// the change to summer time leaves out is taken an hour later, one that comes twice the first time.
     fn boundary(&self, months: i64) -> Instant {
         let moved = self.zoned(self.at).checked_add(months.months());
-        moved.map_or(self.at, |zoned| Instant::from_micros(zoned.timestamp().as_microsecond()))
+        moved.map_or(self.at, |zoned| instant(&zoned))
     }
 
     fn months_until(&self, at: Instant) -> i64 {
@@ -56,6 +163,10 @@ impl Anchor {
         let micros = at.as_micros().clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.zone.clone())
     }
+}
+
+fn instant(zoned: &Zoned) -> Instant {
+    Instant::from_micros(zoned.timestamp().as_microsecond())
 }
 
 #[cfg(test)]
