@@ -234,7 +234,19 @@ ids! {
     /// A key that signs tokens.
     SigningKeyId = "sig";
     /// An invitation to an organization.
-    InvitationId = "inv";
+    InvitationId = "ivt";
+    /// A version of a plan that a subscription was on for a while.
+    ItemId = "si";
+    /// An invoice, or a statement of usage that cost nothing.
+    InvoiceId = "inv";
+    /// What was given back of an invoice.
+    CreditNoteId = "cn";
+    /// An entry of what stands to a customer's credit.
+    BalanceId = "bal";
+    /// What the operator adds to an invoice.
+    OneOffId = "ii";
+    /// A plan of an organization's own: asked for, offered, accepted.
+    OfferId = "off";
     /// An entry in the feed of changes.
     ChangeId = "chg";
     /// A project of an organization.

@@ -18,7 +18,7 @@ mod time;
 
 pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
-    AdmissionId, AuditId, BlueprintVersionId, ChangeId, DueId, EventId, HoldId, IdError, InvitationId, KeyId,
+    AdmissionId, AuditId, BalanceId, BlueprintVersionId, ChangeId, CreditNoteId, DueId, EventId, HoldId, IdError, InvitationId, InvoiceId, ItemId, KeyId, OfferId, OneOffId,
     MessageId, OrgId, ProjectId, RequestId, ServiceId, SessionId, SigningKeyId, SubscriptionId, TeamId,
     UserId, base32_decode, base32_encode,
 };

@@ -1,6 +1,6 @@
 //! Prices, and what a quantity costs at one.
 
-use crate::{Exact, TooLarge};
+use crate::{Exact, Share, TooLarge};
 use insula_kernel::{Currency, Decimal, Money};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -232,33 +232,42 @@ impl Price {
 
     /// What a quantity costs.
     pub fn rate(&self, quantity: Decimal, currency: Currency) -> Result<Rated, RatingError> {
+        self.rate_share(quantity, Share::ALL, currency)
+    }
+
+    /// What a quantity costs that was used in a share of a period: the same share of what is included, and of the least
+    /// it comes to, counts.
+    pub fn rate_share(
+        &self,
+        quantity: Decimal,
+        share: Share,
+        currency: Currency,
+    ) -> Result<Rated, RatingError> {
         if quantity.is_negative() {
             return Err(RatingError::Negative);
         }
-        let (quantity, mut steps) = self.beyond_included(quantity.into());
+        let part = |whole: Decimal| &Exact::from(whole) * &share.exact();
+        let (quantity, mut steps) = beyond_included(quantity.into(), self.included.map(part));
         steps.extend(self.model.steps(&quantity));
         let so_far: Exact = steps.iter().map(|step| step.amount.clone()).sum();
-        if let Some(minimum) = self.minimum.map(Exact::from).filter(|minimum| *minimum > so_far) {
+        if let Some(minimum) = self.minimum.map(part).filter(|minimum| *minimum > so_far) {
             steps.push(Step { price: Some(minimum.clone()), ..Step::of("minimum", minimum - so_far) });
         }
         let exact: Exact = steps.iter().map(|step| step.amount.clone()).sum();
         let amount = exact.rounded(currency)?;
         Ok(Rated { steps, exact, amount })
     }
+}
 
-    /// The quantity that costs something, and the step that says what doesn't.
-    fn beyond_included(&self, quantity: Exact) -> (Exact, Vec<Step>) {
-        let Some(included) = self.included.map(Exact::from).filter(|included| !included.is_zero()) else {
-            return (quantity, Vec::new());
-        };
-        let free = included.clone().min(quantity.clone());
-        let step = Step {
-            quantity: Some(free.clone()),
-            up_to: Some(included),
-            ..Step::of("included", Exact::zero())
-        };
-        (quantity - free, vec![step])
-    }
+/// The quantity that costs something, and the step that says what doesn't.
+fn beyond_included(quantity: Exact, included: Option<Exact>) -> (Exact, Vec<Step>) {
+    let Some(included) = included.filter(|included| !included.is_zero()) else {
+        return (quantity, Vec::new());
+    };
+    let free = included.clone().min(quantity.clone());
+    let step =
+        Step { quantity: Some(free.clone()), up_to: Some(included), ..Step::of("included", Exact::zero()) };
+    (quantity - free, vec![step])
 }
 
 impl Model {

@@ -78,6 +78,12 @@ columns! {
     kernel::HoldId: Uuid, |v| kernel::HoldId::from_uuid(v);
     kernel::ServiceId: Uuid, |v| kernel::ServiceId::from_uuid(v);
     kernel::EventId: Uuid, |v| kernel::EventId::from_uuid(v);
+    kernel::ItemId: Uuid, |v| kernel::ItemId::from_uuid(v);
+    kernel::InvoiceId: Uuid, |v| kernel::InvoiceId::from_uuid(v);
+    kernel::CreditNoteId: Uuid, |v| kernel::CreditNoteId::from_uuid(v);
+    kernel::BalanceId: Uuid, |v| kernel::BalanceId::from_uuid(v);
+    kernel::OneOffId: Uuid, |v| kernel::OneOffId::from_uuid(v);
+    kernel::OfferId: Uuid, |v| kernel::OfferId::from_uuid(v);
     kernel::Instant: i64, |v| kernel::Instant::from_micros(v);
     kernel::Quantity: i64, |v| kernel::Quantity::from_units(v);
 }

@@ -68,6 +68,12 @@ value_from! {
     kernel::HoldId => Id, |v| v.uuid();
     kernel::ServiceId => Id, |v| v.uuid();
     kernel::EventId => Id, |v| v.uuid();
+    kernel::ItemId => Id, |v| v.uuid();
+    kernel::InvoiceId => Id, |v| v.uuid();
+    kernel::CreditNoteId => Id, |v| v.uuid();
+    kernel::BalanceId => Id, |v| v.uuid();
+    kernel::OneOffId => Id, |v| v.uuid();
+    kernel::OfferId => Id, |v| v.uuid();
     i64 => Int, |v| v;
     u32 => Int, |v| i64::from(v);
     kernel::Instant => Int, |v| v.as_micros();

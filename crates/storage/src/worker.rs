@@ -17,6 +17,8 @@ pub enum Worker {
     Settlement,
     /// Looks up which reported events are known.
     Ingestion,
+    /// Moves subscriptions on as their time comes, and writes invoices.
+    Billing,
     /// Delivers messages from outboxes.
     Relay,
     /// Carries out due work and removes what was prepared and never made visible.
@@ -32,6 +34,7 @@ impl PlatformScope for Worker {
             Self::Snapshot => "worker:snapshot",
             Self::Settlement => "worker:settlement",
             Self::Ingestion => "worker:ingestion",
+            Self::Billing => "worker:billing",
             Self::Relay => "worker:relay",
             Self::Sweep => "worker:sweep",
         }
