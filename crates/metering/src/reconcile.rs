@@ -9,9 +9,9 @@ use crate::{
     log::Fold,
     settle::{self, Kind, Sum, counted_at, digest},
     store,
-    usage::{Period, Step},
+    usage::Step,
 };
-use insula_kernel::{Instant, OrgId, Span};
+use insula_kernel::{Instant, OrgId, Period, Span};
 use insula_storage::{PlatformTx, Storage, Store, StoreError, StoreResult, Worker};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -106,7 +106,7 @@ impl Expected {
 ///
 /// The transaction must be one that sees the ledger as it was at one instant, as reading ones do.
 pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<Vec<Discrepancy>> {
-    let period = Period::of(Step::Day, counted_at(day));
+    let period = Step::Day.containing(counted_at(day));
     let expected = expected(tx, org, period).await?;
     let adds_up: HashSet<&str> = (expected.sums.iter())
         .filter(|(_, sum)| sum.kind == Kind::Add)
@@ -194,7 +194,7 @@ pub async fn round(
     let mut found = Vec::new();
     let mut left = settler.take_unchecked();
     if settler.figures().checked == 0 {
-        let today = Period::of(Step::Day, now);
+        let today = Step::Day.containing(now);
         let days = async {
             let mut tx = storage.platform_read(Store::Ledger, &Worker::Settlement).await?;
             store::orgs_of_days(&mut tx, today.start - Span::from_days(1), today.end).await

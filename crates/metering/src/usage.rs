@@ -13,7 +13,8 @@ pub use grouped::{GroupedBucket, Grouping, Together, grouped};
 pub use restore::{
     ActiveHold, CurrentUsage, Scope, ScopedUsage, Subject, Wanted, active_holds, current, scoped, totals,
 };
-pub use step::{Period, Step};
+pub use step::Step;
+pub(crate) use step::pieces;
 
 use crate::store;
 use insula_kernel::{Error, Instant, KeyId, OrgId, Quantity, Result};

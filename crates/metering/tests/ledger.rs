@@ -7,8 +7,8 @@ mod support;
 
 use facts::{Member, used};
 use insula_kernel::{
-    AdmissionId, Env, EventId, HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, ServiceId, Span, TeamId,
-    UserId,
+    AdmissionId, Env, EventId, HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, ServiceId, Span,
+    TeamId, UserId,
 };
 use insula_metering::{
     Bounded, LimitWindow, Thresholds,
@@ -17,7 +17,7 @@ use insula_metering::{
         Options, Outcome, Report, Settlement,
     },
     reconcile::{self, Part},
-    usage::{self, Period, Scope, Step, Subject, Wanted},
+    usage::{self, Scope, Step, Subject, Wanted},
 };
 use insula_storage::{Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};
@@ -508,7 +508,7 @@ on_both_engines! {
         let schema = if store.database().is_some() { "ledger." } else { "" };
         as_owner(&store, format!("DELETE FROM {schema}usage_event WHERE kind = 'job.finished'")).await;
         let mut tx = run.storage.platform_read(Store::Ledger, &Worker::Settlement).await.unwrap();
-        let day = Period::of(Step::Day, run.env.now());
+        let day = Step::Day.containing(run.env.now());
         let found = reconcile::days(&mut tx, day).await.unwrap();
         assert_eq!(found.len(), 4, "its minute, hour, day and series: {found:?}");
         assert!(found.iter().all(|one| one.meter == "seconds" && one.expected.events == 0 && one.found.events == 1));

@@ -4,10 +4,10 @@ use super::TAG;
 use crate::platform::Platform;
 use axum::extract::State as Extract;
 use insula_access::{CheckLedger, ReadHealth};
-use insula_kernel::{Error, Instant, OrgId, Result, Span};
+use insula_kernel::{Error, Instant, OrgId, Period, Result, Span};
 use insula_metering::{
     reconcile::{self, Discrepancy, Figure, Part},
-    usage::{Period, Step},
+    usage::Step,
 };
 use insula_storage::Store;
 use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, Query};
@@ -135,8 +135,9 @@ impl CheckQuery {
     fn period(&self, now: Instant) -> Result<Period> {
         let to = self.to.unwrap_or(now);
         let from = self.from.unwrap_or(to - Span::from_days(1));
-        let period = Period { start: Period::of(Step::Day, from).start, end: Period::of(Step::Day, to).end };
-        let days = period.end.saturating_since(period.start).as_micros() / Span::from_days(1).as_micros();
+        let period = Step::Day.containing(from);
+        let period = Period { end: Step::Day.containing(to).end, ..period };
+        let days = period.length().as_micros() / Span::from_days(1).as_micros();
         if from > to || days > MOST_DAYS {
             let detail = format!("Name a stretch of at most {MOST_DAYS} days.");
             return Err(Error::invalid_field("?from", "out_of_range", detail));

@@ -4,8 +4,8 @@ use super::{
     ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, OF_DAY, ORGS_OF_DAYS, SERIES_OF,
     TOTALS, step,
 };
-use crate::usage::{CurrentUsage, Period, Step, Wanted};
-use insula_kernel::{HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, ServiceId, TeamId, UserId};
+use crate::usage::{CurrentUsage, Step, Wanted, pieces};
+use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, ServiceId, TeamId, UserId};
 use insula_storage::{PlatformTx, StoreResult, TenantTx, args, row, statements};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -133,7 +133,7 @@ fn number(index: usize) -> i64 {
 pub(crate) async fn totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<i64>> {
     let mut rows = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
-        for (step, piece) in one.period.pieces(Step::Minute) {
+        for (step, piece) in pieces(one.period, Step::Minute) {
             let meter = Arc::clone(&one.meter);
             rows.extend([number(index).into(), one.org.into(), meter.into(), step.text().into()]);
             rows.extend([piece.start.into(), piece.end.into()]);
@@ -156,7 +156,7 @@ pub(crate) type SeriesSum = (usize, String, i64);
 pub(crate) async fn series_of(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<SeriesSum>> {
     let mut rows = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
-        let Period { start, end } = one.period.whole(Step::Hour);
+        let Period { start, end } = Step::Hour.whole(one.period);
         let meter = Arc::clone(&one.meter);
         rows.extend([number(index).into(), one.org.into(), meter.into(), start.into(), end.into()]);
     }

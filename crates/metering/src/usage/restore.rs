@@ -1,9 +1,8 @@
 //! What a start of the process begins with: what was used, what is held, what is allowed.
 
-use super::Period;
 use super::Step;
 use crate::store;
-use insula_kernel::{HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, TeamId, UserId};
+use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, TeamId, UserId};
 use insula_storage::{PlatformTx, StoreError, StoreResult};
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
