@@ -841,7 +841,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What was used of a meter, hour by hour or day by day, the calls of a moment ago included
+         * What was used of a meter, by the minute, hour, day, month or billing period, the calls of a moment ago included
          * @description Needs the permission `usage:read` in the organization.
          */
         get: operations["getUsage"];
@@ -1951,7 +1951,7 @@ export interface components {
         };
         UserId: string;
         /** @enum {string} */
-        WindowName: "minute" | "hour" | "day";
+        WindowName: "minute" | "hour" | "day" | "month" | "period";
         /** @description A sum that isn't that of its events. */
         WrongSum: {
             /** @description What the events come to. */
@@ -3813,7 +3813,7 @@ export interface operations {
                 environment?: string | null;
                 /**
                  * @description From when on; the whole window that this instant lies in is counted. If it isn't said, six days before the day
-                 *     of `to`.
+                 *     of `to`; of minutes an hour, of months and billing periods 62 days before `to`.
                  */
                 from?: components["schemas"]["Instant"] | null;
                 /**
@@ -3835,7 +3835,10 @@ export interface operations {
                 to?: components["schemas"]["Instant"] | null;
                 /** @description Only usage of this person. */
                 user?: string | null;
-                /** @description The length of the windows of the calendar, in UTC, to add up; a day if it isn't said. */
+                /**
+                 * @description The windows to add up, in UTC: minutes, hours, days or months of the calendar, or billing periods. A day if it isn't
+                 *     said. Usage is kept by the hour: where billing periods meet within one, it counts for the later.
+                 */
                 window?: components["schemas"]["WindowName"];
             };
             header?: never;

@@ -15,6 +15,7 @@ use insula_metering::{
     http::{Counted, LiveLimit, LiveLimits, Stocks},
     ingest::Ingest,
 };
+use insula_rating::Anchor;
 use insula_storage::Store;
 use insula_tenancy::{project, team};
 use insula_web::{Api, Idempotency};
@@ -160,6 +161,10 @@ impl LiveLimits for Standings {
             used: Quantity::from_units(usage.map_or(held, |usage| usage.used)),
             resets_at: usage.map(|usage| usage.period.end),
         }
+    }
+
+    fn anchor(&self, org: OrgId) -> Option<Anchor> {
+        Some(self.platform.gate.entitlement(org)?.anchor.clone())
     }
 }
 

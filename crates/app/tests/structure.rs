@@ -22,7 +22,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("tenancy", &["access", "blueprint", "kernel", "storage", "web"]),
     ("identity", &["access", "blueprint", "kernel", "storage", "tenancy", "web"]),
     ("limits", &["kernel", "rating"]),
-    ("metering", &["access", "blueprint", "kernel", "storage", "web"]),
+    ("metering", &["access", "blueprint", "kernel", "rating", "storage", "web"]),
     ("billing", &["access", "blueprint", "kernel", "limits", "rating", "storage", "web"]),
     ("gateway", &["access", "blueprint", "identity", "kernel", "limits", "metering", "tenancy", "web"]),
     (
@@ -36,6 +36,7 @@ const ORDER: &[(&str, &[&str])] = &[
             "kernel",
             "limits",
             "metering",
+            "rating",
             "storage",
             "tenancy",
             "web",

@@ -3,8 +3,9 @@
 mod query;
 
 pub(crate) use query::{
-    EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups, day_series,
-    event, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
+    EventRow, HoldRow, Sum, active_holds, crossings, current, day_events, day_meters, day_rollups,
+    day_series, event, key_uses, of_day, orgs_of_days, rollups, series, series_of, series_sums, totals,
+    values,
 };
 
 use crate::{

@@ -17,8 +17,9 @@ use insula_metering::{
         Options, Outcome, Report, Settlement,
     },
     reconcile::{self, Part},
-    usage::{self, Scope, Step, Subject, Wanted},
+    usage::{self, Scope, Step, Subject, Wanted, Windows},
 };
+use insula_rating::Anchor;
 use insula_storage::{Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};
 use std::{collections::BTreeSet, fs, sync::Arc};
@@ -226,6 +227,38 @@ on_both_engines! {
         check(&run, [29, 12, 0, 3]).await;
         let mut tx = run.storage.platform_read(Store::Ledger, &Worker::Settlement).await.unwrap();
         assert_eq!(reconcile::day(&mut tx, org, at(NOON)).await.unwrap(), []);
+    }
+
+    async fn a_month_is_put_together_of_its_days_as_each_meter_says(store) {
+        let (mut run, mut settler) = Run::start(&store).await;
+        let org = OrgId::generate(&run.env);
+        let sent = [("2026-02-27T10:00:00Z", 50, 1), ("2026-03-01T10:00:00Z", 9, 2), ("2026-03-01T11:00:00Z", 3, 2),
+                    ("2026-03-03T23:00:00Z", 5, 2), ("2026-03-04T00:00:00Z", 4, 3), ("2026-04-01T00:00:00Z", 70, 4)];
+        for (key, (time, level, member)) in (1..).zip(sent) {
+            let charges = [
+                fold("total", Fold::Add, level),
+                fold("peak", Fold::Max, level),
+                fold("level", Fold::Last, level),
+                fold("people", Fold::Unique([member; 16]), 1),
+            ];
+            run.writer.append_report(&Report { at: at(time), ..report(&run.env, org, key, &charges) }).unwrap();
+        }
+        settler.catch_up().await.unwrap();
+        let mut tx = run.storage.read(Store::Ledger, &Member(org)).await.unwrap();
+        let march = Period { start: at("2026-03-01T00:00:00Z"), end: at("2026-04-01T00:00:00Z") };
+        let months = Windows::months(&Anchor::utc(Instant::from_secs(0)), march.start, march.end).unwrap();
+        for (meter, expected) in [("total", 21), ("peak", 9), ("level", 4), ("people", 2)] {
+            let buckets = usage::buckets(&mut tx, meter, &months).await.unwrap();
+            let found: Vec<_> = buckets.iter().map(|bucket| bucket.quantity.units()).collect();
+            assert_eq!(found, [expected], "{meter}");
+            assert_eq!(usage::total(&mut tx, meter, march).await.unwrap().units(), expected, "{meter}");
+        }
+        let days = usage::buckets(&mut tx, "people", &Windows::days_of(march)).await.unwrap();
+        let days: Vec<_> = days.iter().map(|day| day.quantity.units()).collect();
+        assert_eq!((days.len(), &days[..5]), (31, &[1, 0, 1, 1, 0][..]));
+        let [by_operation] = usage::shares(&mut tx, "total", march, ["operation"]).await.unwrap();
+        let expected = usage::Share { value: Some("job.finished".into()), quantity: Quantity::from_units(21), events: 4 };
+        assert_eq!(by_operation, [expected]);
     }
 
     async fn usage_is_told_apart_by_what_events_have_in_common(store) {

@@ -236,7 +236,7 @@ on_both_engines! {
             let before = Span::from_hours(if step == Step::Minute { 12 } else { 7 * 24 });
             let windows = Windows::covering(now - before, now + Span::from_secs(1), step).unwrap();
             let mut tx = storage.read(Store::Ledger, &Member(customer())).await.unwrap();
-            let buckets = usage::buckets(&mut tx, "tokens", windows).await.unwrap();
+            let buckets = usage::buckets(&mut tx, "tokens", &windows).await.unwrap();
             let counted: i64 = buckets.iter().map(|bucket| bucket.quantity.units()).sum();
             assert_eq!(counted, sum, "the roll-ups are the sums of the events");
         }

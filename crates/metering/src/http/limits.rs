@@ -5,6 +5,7 @@ use axum::extract::State as From;
 use insula_access::{Authorized, ReadLimits};
 use insula_blueprint::{self as blueprint, Compiled, LimitIndex, LimitKind, OnExceed, Per};
 use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _};
+use insula_rating::Anchor;
 use insula_web::{Failure, In, Json};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,6 +27,9 @@ pub struct LiveLimit {
 pub trait LiveLimits: Send + Sync {
     /// Where the organization stands with this limit of the blueprint in force, at this instant.
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit;
+
+    /// Where the organization's billing periods begin; `None` if it isn't known.
+    fn anchor(&self, org: OrgId) -> Option<Anchor>;
 }
 
 /// An answer that has to be looked up.
