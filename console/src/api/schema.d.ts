@@ -853,6 +853,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/usage/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was used of every meter, what it cost, how that compares with the time before, and what it suggests
+         * @description Needs the permission `usage:read` in the organization.
+         */
+        get: operations["getUsageReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/plans": {
         parameters: {
             query?: never;
@@ -1030,6 +1050,12 @@ export interface components {
             /** @description The text of `blueprint.toml`. */
             source: string;
         };
+        /** @description Who and what used a meter. */
+        Breakdown: {
+            key: components["schemas"]["Shares"];
+            operation: components["schemas"]["Shares"];
+            project: components["schemas"]["Shares"];
+        };
         /** @description What a check has come to. */
         Checked: {
             /** @description The sums that aren't those of their events; none if all is well. */
@@ -1103,6 +1129,13 @@ export interface components {
              */
             quantity: number;
         };
+        /** @description What something cost. */
+        Cost: {
+            /** @description Rounded once to the currency's minor unit, half away from zero. */
+            amount: components["schemas"]["Money"];
+            /** @description Exactly, in major units: a decimal. */
+            exact: string;
+        };
         CreatedApiKey: {
             api_key: components["schemas"]["ApiKey"];
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
@@ -1112,6 +1145,14 @@ export interface components {
             service: components["schemas"]["Service"];
             /** @description The credential itself, `INSULA_TOKEN` of the upstream. It is shown this once; only a hash of it is stored. */
             token: string;
+        };
+        /** @description What was used of a meter on a day. */
+        DayOfMeter: {
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description The first instant. */
+            start: components["schemas"]["Instant"];
+            value: string;
         };
         /** @description What a key is for. */
         Environment: "development" | "staging" | "production";
@@ -1395,10 +1436,51 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What was used of a meter. */
+        MeterReport: {
+            /**
+             * @description How its events become one quantity.
+             * @enum {string}
+             */
+            aggregate: "count" | "sum" | "max" | "unique" | "last";
+            /** @description By what it was told apart; null for meters whose quantities don't add up. */
+            breakdown: components["schemas"]["Breakdown"] | null;
+            /** @description What it cost: the quantity times the cost of one. */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description Day by day, in UTC; the first and the last are cut off where the period begins and ends. */
+            days: components["schemas"]["DayOfMeter"][];
+            meter: string;
+            /** @description How much was used in the time before. */
+            previous: string;
+            /** @description How much was used, in the meter's unit: a decimal, as all quantities here. */
+            quantity: string;
+            /** @description By how much that changed, in percent with one decimal; null where nothing was used before. */
+            trend: string | null;
+            /** @description What one of it is called. */
+            unit: string;
+            /** @description What one unit costs; null where that isn't said in this currency. */
+            unit_cost: string | null;
+        };
         Money: {
             /** @description Major units, with the currency's own number of decimals. */
             amount: string;
             currency: string;
+        };
+        /** @description What an operation cost. */
+        OperationCost: {
+            /** @description What they cost; null where no meter that counts them has a cost. */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description What one of them cost, in major units with up to 12 decimals. */
+            cost_per_event: string | null;
+            /**
+             * Format: int64
+             * @description How many events it had: on the meter that counts most of them.
+             */
+            events: number;
+            /** @description A route, or the type of a reported event. */
+            operation: string;
+            /** @description Its share in what all operations cost, in percent with one decimal. */
+            share: string | null;
         };
         OrgId: string;
         /** @description An organization. */
@@ -1667,6 +1749,24 @@ export interface components {
             /** @description Why; it stands in the audit log. */
             reason: string;
         };
+        /** @description What could be done, and why. */
+        Recommendation: {
+            /**
+             * @description What it is: `limit.projected`, a quota that will be nearly used up at the end of its window if usage goes on as so
+             *     far; `limit.oversized`, one that was hardly used in the last billing period; `operation.dominant`, one that makes
+             *     up more than half of the costs; `key.unused`, a key that was made and not used.
+             * @enum {string}
+             */
+            code: "limit.projected" | "limit.oversized" | "operation.dominant" | "key.unused";
+            /** @description The figures it rests on, by name: decimals and instants. */
+            figures: {
+                [key: string]: string;
+            };
+            /** @description The limit, the operation or the key. */
+            subject: string;
+            /** @description What it says, and what could be done. */
+            text: string;
+        };
         RefreshRequest: {
             client?: components["schemas"]["Client"];
             /** @description The organization that the access token is to be for, by id or slug; the first one if not said. */
@@ -1777,6 +1877,27 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What one of them used. */
+        ShareOfMeter: {
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Format: int64
+             * @description In how many events.
+             */
+            events: number;
+            quantity: string;
+            /** @description Its share in the quantity, and so in the cost, in percent with one decimal. */
+            share: string;
+            /** @description Which; null for usage that has none, and for all others together. */
+            value: string | null;
+        };
+        /** @description The largest shares first. */
+        Shares: {
+            /** @description At most 20. */
+            items: components["schemas"]["ShareOfMeter"][];
+            /** @description What all others have together; null where there are none. */
+            other: components["schemas"]["ShareOfMeter"] | null;
+        };
         SignUpOrganization: {
             /** @description What people call it: 1 to 100 characters. */
             name: string;
@@ -1813,6 +1934,13 @@ export interface components {
         };
         /** @description Where an organization stands. */
         Status: "pending" | "active" | "suspended" | "deactivated" | "erased";
+        /** @description A half-open stretch of time. */
+        Stretch: {
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description The first instant. */
+            start: components["schemas"]["Instant"];
+        };
         /** @description A subscription. */
         Subscription: {
             /** @description Whether usage may go beyond the limits that have a price for it. */
@@ -1933,6 +2061,30 @@ export interface components {
             start: components["schemas"]["Instant"];
             /** @description How much, in the meter's unit: a decimal. */
             value: string;
+        };
+        /** @description What was used in a period. */
+        UsageReport: {
+            /** @description Everything acknowledged before this instant is included. */
+            as_of: components["schemas"]["Instant"];
+            /** @description The subscription's billing period that the end of the report lies in. */
+            billing_period: components["schemas"]["Stretch"];
+            /**
+             * @description What everything cost together; null where no meter has a cost in this currency. The exact costs are added up and
+             *     rounded once.
+             */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description The currency of costs; null where no meter has a cost. */
+            currency: string | null;
+            /** @description Each meter, in the order of the blueprint. */
+            meters: components["schemas"]["MeterReport"][];
+            /** @description What each operation cost over all meters that add up, the dearest first; those without a cost last. */
+            operations: components["schemas"]["OperationCost"][];
+            /** @description What is reported: whole hours. */
+            period: components["schemas"]["Stretch"];
+            /** @description What it is compared with: as long, right before it. */
+            previous: components["schemas"]["Stretch"];
+            /** @description What the figures suggest; nothing, if nothing stands out. */
+            recommendations: components["schemas"]["Recommendation"][];
         };
         /** @description A user. */
         User: {
@@ -3856,6 +4008,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUsageReport: {
+        parameters: {
+            query?: {
+                /** @description The currency of costs, by its ISO 4217 code; the one that most meters have a cost in if it isn't said. */
+                currency?: string | null;
+                /** @description From when on, the whole hour included; from the start of the billing period that `to` lies in if it isn't said. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description Until when, the whole hour included; until now if it isn't said. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

@@ -13,6 +13,7 @@ mod operator;
 mod platform;
 mod projects;
 mod public;
+mod report;
 mod restore;
 mod server;
 mod sign_up;

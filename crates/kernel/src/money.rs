@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// An exact decimal: `digits × 10^-places`. What is read has at most 18 places; a product has those of both factors. Equal
 /// values are equal whatever their places.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Decimal {
     digits: i128,
     places: u32,
