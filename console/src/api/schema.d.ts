@@ -1179,6 +1179,8 @@ export interface components {
             bytes_out: number;
             /** @description The limits that were checked, in their order, with where each stood then. */
             checks: components["schemas"]["CheckedLimit"][];
+            /** @description What that cost, in each currency in which the blueprint in force says what meters cost; only meters that add up. */
+            costs: components["schemas"]["RequestCost"][];
             /** @enum {string} */
             decision: "admitted" | "refused";
             /** @description Why it was refused. */
@@ -1188,6 +1190,8 @@ export interface components {
              * @description From admission to the end, in microseconds.
              */
             duration_us: number;
+            /** @description What it holds, or held, beyond its own end; null if nothing. Of what ended more than 30 days ago nothing is known. */
+            hold: components["schemas"]["HoldTaken"] | null;
             /** @description The API key that was used. */
             key: string | null;
             /** @description How it ended; for a refusal the stable code of the reason. */
@@ -1220,6 +1224,23 @@ export interface components {
             status: string;
         };
         HoldId: string;
+        /** @description What a request took and didn't give back with its end. */
+        HoldTaken: {
+            begun_at: components["schemas"]["Instant"] | null;
+            /** @description When it was ended; null if it wasn't. */
+            ended_at: components["schemas"]["Instant"] | null;
+            /** @description When it ends by itself; null if it doesn't. */
+            expires_at: components["schemas"]["Instant"] | null;
+            /** @description Whether it is held still. */
+            held: boolean;
+            id: components["schemas"]["HoldId"];
+            /** @description By what its holder names it. */
+            key: string | null;
+            /** @description The limit. */
+            limit: string;
+            /** @description The type of event that ends it. */
+            until: string | null;
+        };
         /** Format: date-time */
         Instant: string;
         /** @description A public key as the JWKS document shows it (RFC 7517, RFC 8037 section 2). */
@@ -1815,6 +1836,17 @@ export interface components {
             duplicates: number;
             /** @description Those that weren't taken. */
             rejected: components["schemas"]["RejectedEvent"][];
+        };
+        /** @description What a request cost. */
+        RequestCost: {
+            /** @description Rounded once to the currency's minor unit, half away from zero. */
+            amount: components["schemas"]["Money"];
+            /** @description Exactly, in major units: a decimal. */
+            exact: string;
+            /** @description Exactly, by meter: decimals in major units. */
+            meters: {
+                [key: string]: string;
+            };
         };
         RequestId: string;
         RotateRequest: {

@@ -6,6 +6,7 @@
 mod blueprint;
 mod config;
 mod console;
+mod cost;
 mod explain;
 mod leases;
 mod live;

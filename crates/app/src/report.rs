@@ -7,10 +7,10 @@
 mod advice;
 mod figures;
 
-use crate::platform::Platform;
+use crate::{cost::Cost, platform::Platform};
 use advice::Recommendation;
 use axum::extract::State as Extract;
-use figures::{Cost, MeterReport, OperationCost};
+use figures::{MeterReport, OperationCost};
 use insula_access::{Authorized, ReadUsage};
 use insula_blueprint::Compiled;
 use insula_kernel::{Currency, Error, Instant, Period, Result, Scope as _, Span};

@@ -3,9 +3,9 @@
 mod query;
 
 pub(crate) use query::{
-    EventRow, HoldRow, Sum, active_holds, crossings, current, day_events, day_meters, day_rollups,
-    day_series, event, key_uses, of_day, orgs_of_days, rollups, series, series_of, series_sums, totals,
-    values,
+    EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events, day_meters,
+    day_rollups, day_series, event, hold, key_uses, of_day, orgs_of_days, rollups, series, series_of,
+    series_sums, totals, values,
 };
 
 use crate::{

@@ -10,7 +10,7 @@ mod restore;
 mod step;
 mod windows;
 
-pub use explain::{Crossing, EventRecord, crossings, event};
+pub use explain::{Crossing, EventRecord, TakenHold, crossings, event, hold};
 pub use grouped::{GroupedBucket, Grouping, Together, grouped};
 pub use report::{Share, shares, total};
 pub use restore::{

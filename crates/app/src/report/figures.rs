@@ -1,8 +1,9 @@
 //! What was used and what it cost, as a report shows it.
 
 use super::{Asked, Stretch};
+use crate::cost::{Cost, Price, sum};
 use insula_blueprint::{Aggregate, Compiled, Meter};
-use insula_kernel::{Currency, Decimal, Error, KeyId, Money, Quantity, Result, Scale};
+use insula_kernel::{Currency, Decimal, KeyId, Quantity, Result};
 use insula_metering::usage::{self, Share, Windows};
 use insula_storage::TenantTx;
 use schemars::JsonSchema;
@@ -13,15 +14,6 @@ use std::collections::BTreeMap;
 const NAMED: usize = 20;
 /// The decimals of the cost of one event.
 const FINEST: u32 = 12;
-
-/// What something cost.
-#[derive(Clone, Serialize, JsonSchema)]
-pub(super) struct Cost {
-    /// Exactly, in major units: a decimal.
-    pub(super) exact: String,
-    /// Rounded once to the currency's minor unit, half away from zero.
-    pub(super) amount: Money,
-}
 
 /// What was used of a meter.
 #[derive(Serialize, JsonSchema)]
@@ -110,40 +102,6 @@ pub(super) struct Figures {
     pub(super) cost: Option<Cost>,
 }
 
-/// What one unit of a meter costs.
-#[derive(Clone, Copy)]
-struct Price {
-    currency: Currency,
-    unit: Decimal,
-    scale: Scale,
-}
-
-fn too_large() -> Error {
-    Error::internal("what usage cost is beyond what can be represented")
-}
-
-impl Cost {
-    fn new(exact: Decimal, currency: Currency) -> Result<Self> {
-        let amount = Money::rounded(exact, currency).map_err(|_| too_large())?;
-        Ok(Self { exact: exact.to_string(), amount })
-    }
-}
-
-impl Price {
-    fn of(meter: &Meter, currency: Option<Currency>) -> Option<Self> {
-        let (currency, unit) = *meter.cost.iter().find(|(known, _)| Some(*known) == currency)?;
-        Some(Self { currency, unit, scale: meter.scale })
-    }
-
-    fn exact(self, quantity: Quantity) -> Result<Decimal> {
-        self.unit.checked_mul(quantity.decimal(self.scale)).ok_or_else(too_large)
-    }
-
-    fn cost(self, quantity: Quantity) -> Result<Cost> {
-        Cost::new(self.exact(quantity)?, self.currency)
-    }
-}
-
 /// A part of a whole in percent, with one decimal.
 fn percent(part: Decimal, whole: Decimal) -> Option<String> {
     let hundredfold = part.checked_mul(Decimal::from_scaled(100, 0))?;
@@ -171,8 +129,7 @@ pub(super) async fn collect(
         let price = Price::of(meter, currency);
         let quantity = usage::total(tx, &meter.name, asked.period).await?;
         if let Some(price) = price {
-            let sum = total.unwrap_or_default().checked_add(price.exact(quantity)?);
-            total = Some(sum.ok_or_else(too_large)?);
+            total = Some(sum(total.unwrap_or_default(), price.exact(quantity)?)?);
         }
         let mut breakdown = None;
         if matches!(meter.aggregate, Aggregate::Count | Aggregate::Sum) {
@@ -265,8 +222,7 @@ fn add_operations(
         let operation = operations.entry(name.clone()).or_default();
         operation.events = operation.events.max(share.events);
         if let Some(price) = price {
-            let sum = operation.exact.checked_add(price.exact(share.quantity)?);
-            operation.exact = sum.ok_or_else(too_large)?;
+            operation.exact = sum(operation.exact, price.exact(share.quantity)?)?;
             operation.priced = true;
         }
     }
@@ -277,8 +233,7 @@ fn operation_costs(
     operations: BTreeMap<String, Operation>,
     currency: Option<Currency>,
 ) -> Result<Vec<OperationCost>> {
-    let all = operations.values().try_fold(Decimal::ZERO, |sum, one| sum.checked_add(one.exact));
-    let all = all.ok_or_else(too_large)?;
+    let all = operations.values().try_fold(Decimal::ZERO, |all, one| sum(all, one.exact))?;
     let of = |(operation, Operation { events, exact, priced }): (String, Operation)| {
         let currency = currency.filter(|_| priced);
         let each = exact.quotient(Decimal::from_scaled(events, 0), FINEST);

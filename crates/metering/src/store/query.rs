@@ -37,6 +37,9 @@ statements! {
                 environment, quantities, groups, data, reserved, checks, blueprint, status, outcome, recovered,
                 bytes_in, bytes_out, duration_us
          FROM usage_event WHERE tenant_id = $1 AND id = $2";
+    Ledger HOLD(tenant: Id, id: Id) =
+        "SELECT limit_name, hold_key, until, begun_at, expires_at, ended_at FROM hold
+         WHERE tenant_id = $1 AND id = $2 AND limit_name <> ''";
     Ledger CROSSINGS(tenant: Id, from: Int) =
         "SELECT limit_name, subject, period_start, level, crossed_at FROM threshold_crossing
          WHERE tenant_id = $1 AND crossed_at >= $2
@@ -87,6 +90,18 @@ row! {
         pub(crate) until: Option<String>,
         pub(crate) begun_at: Option<Instant>,
         pub(crate) expires_at: Option<Instant>,
+    }
+}
+
+row! {
+    /// A hold of an organization, ended ones included.
+    pub(crate) struct TakenHoldRow {
+        pub(crate) limit: String,
+        pub(crate) key: Option<String>,
+        pub(crate) until: Option<String>,
+        pub(crate) begun_at: Option<Instant>,
+        pub(crate) expires_at: Option<Instant>,
+        pub(crate) ended_at: Option<Instant>,
     }
 }
 
@@ -312,6 +327,11 @@ pub(crate) async fn key_uses(tx: &mut TenantTx) -> StoreResult<Vec<(KeyId, Insta
 /// An event of the organization.
 pub(crate) async fn event(tx: &mut TenantTx, id: Uuid) -> StoreResult<Option<EventRow>> {
     tx.fetch_optional(&EVENT, args![id]).await
+}
+
+/// A hold of the organization whose beginning is known.
+pub(crate) async fn hold(tx: &mut TenantTx, id: HoldId) -> StoreResult<Option<TakenHoldRow>> {
+    tx.fetch_optional(&HOLD, args![id]).await
 }
 
 /// Levels that were crossed at this instant or later, the latest first: limit, subject, period's start, level, when.
