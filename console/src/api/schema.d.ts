@@ -1629,6 +1629,11 @@ export interface components {
         };
         /** @description How far settlement is. */
         PlatformHealth: {
+            /**
+             * Format: uint64
+             * @description Requests let through since the start.
+             */
+            admissions: number;
             /** @description When the last comparison was. */
             checked_at: components["schemas"]["Instant"];
             /**
@@ -1651,6 +1656,21 @@ export interface components {
              * @description Events that were settled since the start.
              */
             events: number;
+            /**
+             * Format: uint64
+             * @description The events of those days.
+             */
+            events_checked: number;
+            /**
+             * Format: uint64
+             * @description What is held at this moment, over all limits.
+             */
+            holds: number;
+            /**
+             * Format: uint64
+             * @description Of those, how many haven't ended.
+             */
+            in_flight: number;
             /**
              * Format: int64
              * @description How far that lies back, in microseconds.

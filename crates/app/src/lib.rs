@@ -10,6 +10,7 @@ mod cost;
 mod explain;
 mod leases;
 mod live;
+mod metrics;
 mod operator;
 mod platform;
 mod projects;

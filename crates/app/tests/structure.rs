@@ -52,6 +52,7 @@ const ORDER: &[(&str, &[&str])] = &[
 const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/blueprint.rs", 3),
     ("app/src/explain.rs", 1),
+    ("app/src/metrics.rs", 1),
     ("app/src/operator.rs", 4),
     ("app/src/operator/ledger.rs", 1),
     ("app/src/operator/limits.rs", 3),

@@ -94,6 +94,12 @@ struct PlatformHealth {
     settled_until: Instant,
     /// How far that lies back, in microseconds.
     lag_us: i64,
+    /// Requests let through since the start.
+    admissions: u64,
+    /// Of those, how many haven't ended.
+    in_flight: u64,
+    /// What is held at this moment, over all limits.
+    holds: u64,
     /// Events that were settled since the start.
     events: u64,
     /// Of those that were told, how many were known.
@@ -108,6 +114,8 @@ struct PlatformHealth {
     damaged: u64,
     /// Organizations' days whose sums were compared with their events.
     days_checked: u64,
+    /// The events of those days.
+    events_checked: u64,
     /// Sums that weren't those of their events. Above zero, somebody has to look.
     mismatches: u64,
     /// When the last comparison was.
@@ -163,10 +171,13 @@ async fn get_health(
     Extract(platform): Extract<Platform>,
     Operator(_proof): Operator<ReadHealth>,
 ) -> Result<Json<PlatformHealth>, Failure> {
-    let figures = platform.settler.figures();
+    let (figures, traffic) = (platform.settler.figures(), platform.gate.traffic());
     Ok(Json(PlatformHealth {
         settled_until: figures.settled_until,
         lag_us: figures.lag.as_micros(),
+        admissions: traffic.admitted,
+        in_flight: traffic.in_flight,
+        holds: platform.gate.holds(platform.env.now()),
         events: figures.events,
         duplicates: figures.duplicates,
         recovered: figures.recovered,
@@ -174,6 +185,7 @@ async fn get_health(
         pending: figures.pending,
         damaged: figures.damaged,
         days_checked: figures.checked,
+        events_checked: figures.checked_events,
         mismatches: figures.mismatches,
         checked_at: figures.checked_at,
     }))

@@ -135,6 +135,17 @@ impl World {
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
+    /// What Prometheus would read.
+    pub async fn metrics(&self) -> String {
+        let address = self.running.as_ref().unwrap().metrics_addr().unwrap();
+        let reply = send_to(address, Request::get("/metrics").header("host", "metrics")).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8")
+        );
+        String::from_utf8(reply.body.to_vec()).unwrap()
+    }
+
     /// A request of the API, with a token and a JSON body.
     pub async fn api(&self, method: &str, path: &str, token: &str, body: &Json) -> Reply {
         let authorization = format!("Bearer {token}");
@@ -230,6 +241,16 @@ impl World {
     }
 }
 
+async fn send_to(address: SocketAddr, request: http::request::Builder) -> Reply {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let (parts, body) =
+        sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Reply { status: parts.status, headers: parts.headers, body }
+}
+
 async fn start(store: &TestStore, blueprint: &str, env: &Env) -> Insula {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -244,6 +265,7 @@ async fn start(store: &TestStore, blueprint: &str, env: &Env) -> Insula {
         }),
         cores: Some(2),
         drain_seconds: 5,
+        metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
     };
     let compiled = insula_blueprint::check("blueprint.toml", blueprint)
         .unwrap_or_else(|error| panic!("{error}"))
