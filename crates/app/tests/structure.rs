@@ -61,7 +61,7 @@ const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/sign_up.rs", 3),
     ("app/src/start.rs", 6),
     ("app/src/terms.rs", 1),
-    ("app/src/workers.rs", 10),
+    ("app/src/workers.rs", 11),
     ("billing/src/http.rs", 1),
     ("identity/src/http/account.rs", 4),
     ("identity/src/http/services.rs", 3),

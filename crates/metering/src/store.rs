@@ -4,8 +4,8 @@ mod query;
 
 pub(crate) use query::{
     EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events, day_meters,
-    day_rollups, day_series, event, hold, key_uses, of_day, orgs_of_days, rollups, series, series_of,
-    series_sums, totals, values,
+    day_rollups, day_series, event, forget_holds, hold, key_uses, of_day, orgs_of_days, rollups, series,
+    series_of, series_sums, totals, values,
 };
 
 use crate::{
@@ -156,6 +156,9 @@ statements! {
         "SELECT tenant_id, id, limit_name, hold_key, project_id, team_id, key_id, until, begun_at, expires_at FROM hold
          WHERE ended_at IS NULL AND limit_name <> '' AND (expires_at IS NULL OR expires_at > $1)
          ORDER BY tenant_id, id";
+    Ledger FORGET_HOLDS(before: Int, limit: Int) =
+        "DELETE FROM hold WHERE (tenant_id, id) IN
+             (SELECT tenant_id, id FROM hold WHERE COALESCE(ended_at, expires_at) < $1 LIMIT $2)";
     Ledger ORGS_OF_DAYS(from: Int, to: Int) =
         "SELECT DISTINCT tenant_id, start_at FROM usage_rollup WHERE span = 'day' AND start_at >= $1 AND start_at < $2
          ORDER BY tenant_id, start_at";

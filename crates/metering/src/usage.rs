@@ -14,7 +14,8 @@ pub use explain::{Crossing, EventRecord, TakenHold, crossings, event, hold};
 pub use grouped::{GroupedBucket, Grouping, Together, grouped};
 pub use report::{Share, shares, total};
 pub use restore::{
-    ActiveHold, CurrentUsage, Scope, ScopedUsage, Subject, Wanted, active_holds, current, scoped, totals,
+    ActiveHold, CurrentUsage, HOLDS_KEPT, Scope, ScopedUsage, Subject, Wanted, active_holds, current,
+    forget_holds, scoped, totals,
 };
 pub use step::Step;
 pub(crate) use step::pieces;

@@ -409,6 +409,45 @@ on_both_engines! {
         assert_eq!(active(&run).await.len(), 0);
     }
 
+    async fn a_hold_is_forgotten_thirty_days_after_it_was_over_and_no_sooner(store) {
+        let (mut run, mut settler) = Run::start(&store).await;
+        let (env, now) = (run.env.clone(), run.env.now());
+        let org = OrgId::generate(&env);
+        let begun = |expires_at| HoldStep::Begun {
+            limit: "databases", key: None, project: None, team: None, api_key: None, at: now, expires_at,
+        };
+        let minute = now + Span::from_mins(1);
+        let told = [
+            vec![begun(None), HoldStep::Ended { at: minute }],
+            vec![begun(Some(minute))],
+            vec![begun(Some(minute + Span::from_days(9)))],
+            vec![begun(None)],
+        ];
+        let holds = told.each_ref().map(|_| HoldId::generate(&env));
+        for (hold, steps) in holds.into_iter().zip(told) {
+            for what in steps {
+                run.writer.append_hold(&HoldChange { org, hold, what }).unwrap();
+            }
+        }
+        settler.catch_up().await.unwrap();
+        let forget = async |limit| {
+            let mut tx = run.storage.platform_write(Store::Ledger, &Worker::Sweep).await.unwrap();
+            let forgotten = usage::forget_holds(&mut tx, run.env.now(), limit).await.unwrap();
+            tx.commit().await.unwrap();
+            forgotten
+        };
+        run.clock.set(minute + usage::HOLDS_KEPT);
+        assert_eq!(forget(10).await, 0);
+        run.clock.advance(Span::from_micros(1));
+        assert_eq!((forget(1).await, forget(10).await, forget(10).await), (1, 1, 0));
+        let mut tx = run.storage.read(Store::Ledger, &Member(org)).await.unwrap();
+        let mut known = Vec::new();
+        for hold in holds {
+            known.push(usage::hold(&mut tx, hold).await.unwrap().is_some());
+        }
+        assert_eq!(known, [false, false, true, true], "what is held is never forgotten");
+    }
+
     async fn a_hold_outlives_the_request_that_kept_it_and_the_process_that_lost_it(store) {
         let (mut run, settler) = Run::start(&store).await;
         let env = run.env.clone();

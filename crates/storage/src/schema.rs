@@ -45,7 +45,8 @@ pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
         Store::Ledger => migrations!("ledger":
             1 "0001_plans_subscriptions_usage",
             2 "0002_metering",
-            3 "0003_overage"
+            3 "0003_overage",
+            4 "0004_forget_holds"
         ),
         Store::Tenant => migrations!("tenant": 1 "0001_tenant_store"),
     }

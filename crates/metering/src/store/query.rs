@@ -1,8 +1,8 @@
 //! Reading what settlement wrote.
 
 use super::{
-    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, OF_DAY, ORGS_OF_DAYS, SERIES_OF,
-    TOTALS, step,
+    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, FORGET_HOLDS, OF_DAY,
+    ORGS_OF_DAYS, SERIES_OF, TOTALS, step,
 };
 use crate::{
     settle::Kind,
@@ -194,6 +194,11 @@ pub(crate) async fn series_of(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreRe
 /// Holds that go on at this instant.
 pub(crate) async fn active_holds(tx: &mut PlatformTx, now: Instant) -> StoreResult<Vec<HoldRow>> {
     tx.fetch_all(&ACTIVE_HOLDS, args![now]).await
+}
+
+/// Removes holds that were over before an instant, so many at most, and says how many there were.
+pub(crate) async fn forget_holds(tx: &mut PlatformTx, before: Instant, limit: u32) -> StoreResult<u64> {
+    tx.execute(&FORGET_HOLDS, args![before, limit]).await
 }
 
 /// The organizations that used anything on the days that begin in a half-open stretch of time, with those days.

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::store;
-use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, TeamId, UserId};
+use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, Span, TeamId, UserId};
 use insula_storage::{PlatformTx, StoreError, StoreResult};
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
@@ -145,6 +145,14 @@ pub struct ActiveHold {
     pub begun_at: Instant,
     /// When it ends by itself.
     pub expires_at: Option<Instant>,
+}
+
+/// How long a hold that is over is remembered.
+pub const HOLDS_KEPT: Span = Span::from_days(30);
+
+/// Forgets holds that ended or ran out longer ago than [`HOLDS_KEPT`], so many at most, and says how many there were.
+pub async fn forget_holds(tx: &mut PlatformTx, now: Instant, limit: u32) -> StoreResult<u64> {
+    store::forget_holds(tx, now - HOLDS_KEPT, limit).await
 }
 
 /// The holds that go on at this instant, of all organizations.
