@@ -20,6 +20,25 @@ use std::{
 };
 use uuid::Uuid;
 
+/// What a sum that is `known` comes to with what is added to it, as its fold says: 0 they add up, 1 the greatest counts, 2
+/// the latest, 3 different values. Neither engine may be let past the end of its integers: one would refuse the batch for
+/// ever, the other go on in floating point.
+macro_rules! folded {
+    () => {
+        "fold = excluded.fold,
+             events = known.events + excluded.events,
+             quantity = CASE
+                 WHEN excluded.fold = 1 AND excluded.quantity > known.quantity THEN excluded.quantity
+                 WHEN excluded.fold = 1 THEN known.quantity
+                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (known.last_at, known.quantity)
+                     THEN excluded.quantity
+                 WHEN excluded.fold = 2 THEN known.quantity
+                 WHEN known.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
+                 ELSE known.quantity + excluded.quantity END,
+             last_at = CASE WHEN excluded.last_at > known.last_at THEN excluded.last_at ELSE known.last_at END"
+    };
+}
+
 statements! {
     catalogue METERING_STATEMENTS of Platform;
     Ledger INSERT_REQUESTS(
@@ -53,45 +72,25 @@ statements! {
     Ledger HIGHEST_KEY(from: Bytes, to: Bytes) =
         "SELECT key FROM event_key WHERE key >= $1 AND key <= $2 ORDER BY key DESC LIMIT 1";
     Ledger KNOWN_KEYS(key: Bytes) = "SELECT key FROM event_key WHERE key IN (VALUES {rows})";
-    // Neither engine may be let past the end of its integers: one would refuse the batch for ever, the other go on in
-    // floating point.
     Ledger ADD_TO_ROLLUPS(
         tenant: Id, meter: Text, span: Text, start: Int, fold: Int, quantity: Int, events: Int, digest: Int, last: Int,
     ) =
-        "INSERT INTO usage_rollup (tenant_id, meter, span, start_at, fold, quantity, events, digest, last_at)
-         VALUES {rows}
-         ON CONFLICT (tenant_id, meter, span, start_at) DO UPDATE SET
-             quantity = CASE
-                 WHEN excluded.fold = 1 AND excluded.quantity > usage_rollup.quantity THEN excluded.quantity
-                 WHEN excluded.fold = 1 THEN usage_rollup.quantity
-                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (usage_rollup.last_at, usage_rollup.quantity)
-                     THEN excluded.quantity
-                 WHEN excluded.fold = 2 THEN usage_rollup.quantity
-                 WHEN usage_rollup.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
-                 ELSE usage_rollup.quantity + excluded.quantity END,
-             fold = excluded.fold,
-             events = usage_rollup.events + excluded.events,
-             digest = (usage_rollup.digest + excluded.digest) & 4611686018427387903,
-             last_at = CASE WHEN excluded.last_at > usage_rollup.last_at THEN excluded.last_at
-                            ELSE usage_rollup.last_at END";
+        concat!(
+            "INSERT INTO usage_rollup AS known (tenant_id, meter, span, start_at, fold, quantity, events, digest, last_at)
+             VALUES {rows}
+             ON CONFLICT (tenant_id, meter, span, start_at) DO UPDATE SET
+             digest = (known.digest + excluded.digest) & 4611686018427387903, ",
+            folded!()
+        );
     Ledger ADD_TO_SERIES(
         tenant: Id, meter: Text, start: Int, series: Bytes, dims: Text, fold: Int, quantity: Int, events: Int, last: Int,
     ) =
-        "INSERT INTO usage_series (tenant_id, meter, start_at, series, dims, fold, quantity, events, last_at)
-         VALUES {rows}
-         ON CONFLICT (tenant_id, meter, start_at, series) DO UPDATE SET
-             quantity = CASE
-                 WHEN excluded.fold = 1 AND excluded.quantity > usage_series.quantity THEN excluded.quantity
-                 WHEN excluded.fold = 1 THEN usage_series.quantity
-                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (usage_series.last_at, usage_series.quantity)
-                     THEN excluded.quantity
-                 WHEN excluded.fold = 2 THEN usage_series.quantity
-                 WHEN usage_series.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
-                 ELSE usage_series.quantity + excluded.quantity END,
-             fold = excluded.fold,
-             events = usage_series.events + excluded.events,
-             last_at = CASE WHEN excluded.last_at > usage_series.last_at THEN excluded.last_at
-                            ELSE usage_series.last_at END";
+        concat!(
+            "INSERT INTO usage_series AS known (tenant_id, meter, start_at, series, dims, fold, quantity, events, last_at)
+             VALUES {rows}
+             ON CONFLICT (tenant_id, meter, start_at, series) DO UPDATE SET ",
+            folded!()
+        );
     Ledger INSERT_MEMBERS(tenant: Id, meter: Text, span: Text, start: Int, member: Bytes) =
         "INSERT INTO usage_unique (tenant_id, meter, span, start_at, member)
          VALUES {rows}
