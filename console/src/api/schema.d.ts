@@ -1308,6 +1308,11 @@ export interface components {
         };
         /** @description A limit, with what is used of it. */
         Limit: {
+            /**
+             * @description Who of those that a quota counts for has used most of it: a project, a team, a key by its public part, or a person
+             *     who used no key. Null where it counts for the organization, or nobody used it.
+             */
+            busiest: string | null;
             /** @description Whether it is the one to show first. */
             headline: boolean;
             /** @description The limit's name in the blueprint. */
@@ -1344,8 +1349,9 @@ export interface components {
             resets_at: components["schemas"]["Instant"] | null;
             /**
              * Format: int64
-             * @description What is used of it by the organization as a whole, in whole units of the meter rounded up, requests in flight
-             *     included. Always 0 for a rate, and for a quota that counts for others.
+             * @description What is used of it, in whole units of the meter rounded up. Of what counts for the organization as a whole, requests
+             *     in flight are included; of a quota that counts for each project, team or key, it is what the `busiest` of them has
+             *     used, by whole hours. Always 0 for a rate.
              */
             used: number;
             /** @description At which percentages a warning is due. */

@@ -63,6 +63,38 @@ hold = {{ limit = "jobs_at_once", key = "$.job_id", until = "job.finished", ttl 
     )
 }
 
+/// Limits that each key and each project has for itself.
+fn shared_out(upstream: SocketAddr) -> String {
+    format!(
+        r#"
+[product]
+name = "Test"
+[resources]
+things = ["read"]
+[meters.requests]
+event = "request"
+aggregate = "count"
+[limits.of_key]
+meter = "requests"
+window = "day"
+per = "key"
+[limits.of_project]
+meter = "requests"
+window = "month"
+per = "project"
+[plans.free]
+price = {{ USD = {{ month = "0" }} }}
+limits = {{ of_key = 4, of_project = 100, projects = 3, api_keys = 9 }}
+[upstreams.things]
+targets = ["http://{upstream}"]
+[[routes]]
+match = "GET /things"
+upstream = "things"
+permission = "things:read"
+"#
+    )
+}
+
 async fn limit(world: &World, org: &Organization, name: &str) -> Json {
     let limits = world.get(&org.path("/limits"), &org.token).await.expect(200);
     limits["items"].as_array().unwrap().iter().find(|limit| limit["key"] == name).unwrap().clone()
@@ -196,6 +228,32 @@ on_both_engines! {
         world.get("/things", &key).await.expect(200);
         world.api("PATCH", &subscription, &acme.token, &json!({ "allows_overage": false })).await.expect(200);
         world.get("/things", &key).await.problem(429, "quota.exhausted");
+    }
+
+    async fn of_a_limit_that_each_has_for_itself_the_busiest_is_shown(store) {
+        let world = World::with(store, shared_out).await;
+        let acme = world.organization("acme").await;
+        let shown = async |name: &str| {
+            let limit = limit(&world, &acme, name).await;
+            (limit["used"].clone(), limit["remaining"].clone(), limit["busiest"].clone())
+        };
+        assert_eq!(shown("of_key").await, (json!(0), json!(4), Json::Null));
+        let (one, first) = world.key(&acme, &["things:read"]).await;
+        let (_, second) = world.key(&acme, &["things:read"]).await;
+        let project = world.project(&acme, "Shoes").await;
+        for (key, requests) in [(&first, 4), (&second, 2)] {
+            for _ in 0..requests {
+                world.get("/things", key).await.expect(200);
+            }
+        }
+        world.get("/things", &first).await.problem(429, "quota.exhausted");
+        assert_eq!(shown("of_key").await, (json!(4), json!(0), json!(one)));
+        assert_eq!(shown("of_project").await, (json!(0), json!(100), Json::Null));
+        let authorization = format!("Bearer {}", acme.token);
+        let headers = [("authorization", authorization.as_str()), ("x-project-id", project.as_str())];
+        world.send("GET", "/things", &headers, None).await.expect(200);
+        assert_eq!(shown("of_project").await, (json!(1), json!(99), json!(project)));
+        assert!(limit(&world, &acme, "of_project").await["resets_at"].is_string());
     }
 
     async fn every_request_can_be_explained(store) {

@@ -12,7 +12,7 @@ mod windows;
 
 pub use explain::{Crossing, EventRecord, TakenHold, crossings, event, hold};
 pub use grouped::{GroupedBucket, Grouping, Together, grouped};
-pub use report::{Share, shares, total};
+pub use report::{Share, busiest, shares, total};
 pub use restore::{
     ActiveHold, CurrentUsage, HOLDS_KEPT, Scope, ScopedUsage, Subject, Wanted, active_holds, current,
     forget_holds, scoped, totals,

@@ -275,7 +275,7 @@ on_both_engines! {
             let warn_at = if headline { json!([50, 100]) } else { json!([80, 90, 100]) };
             let resets_at = headline.then_some("2026-03-02T00:00:00Z");
             json!({ "key": key, "kind": kind, "window": window, "meter": headline.then_some("requests"),
-                    "per": if kind == "rate" { "key" } else { "organization" }, "on_exceed": "reject", "used": used, "limit": limit, "remaining": remaining,
+                    "per": if kind == "rate" { "key" } else { "organization" }, "on_exceed": "reject", "used": used, "busiest": null, "limit": limit, "remaining": remaining,
                     "resets_at": resets_at, "warn_at": warn_at, "headline": headline })
         };
         let mut rate = limit("requests_per_second", "rate", Some("second"), 0, Some(10), None);

@@ -106,7 +106,7 @@ pub async fn scoped(tx: &mut PlatformTx, wanted: &[Wanted], scope: Scope) -> Sto
 
 impl Scope {
     /// Whom a series counts for.
-    fn subject(self, dims: &str) -> StoreResult<Option<Subject>> {
+    pub(super) fn subject(self, dims: &str) -> StoreResult<Option<Subject>> {
         let dims: serde_json::Value =
             serde_json::from_str(dims).map_err(|error| StoreError::Failed(format!("dims: {error}")))?;
         fn id<T: FromStr>(dims: &serde_json::Value, name: &str) -> Option<T> {
