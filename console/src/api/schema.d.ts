@@ -841,10 +841,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What was used of a meter, hour by hour or day by day, the calls of a moment ago included
+         * What was used of a meter, by the minute, hour, day, month or billing period, the calls of a moment ago included
          * @description Needs the permission `usage:read` in the organization.
          */
         get: operations["getUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/usage/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was used of every meter, what it cost, how that compares with the time before, and what it suggests
+         * @description Needs the permission `usage:read` in the organization.
+         */
+        get: operations["getUsageReport"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1030,6 +1050,12 @@ export interface components {
             /** @description The text of `blueprint.toml`. */
             source: string;
         };
+        /** @description Who and what used a meter. */
+        Breakdown: {
+            key: components["schemas"]["Shares"];
+            operation: components["schemas"]["Shares"];
+            project: components["schemas"]["Shares"];
+        };
         /** @description What a check has come to. */
         Checked: {
             /** @description The sums that aren't those of their events; none if all is well. */
@@ -1103,6 +1129,13 @@ export interface components {
              */
             quantity: number;
         };
+        /** @description What something cost. */
+        Cost: {
+            /** @description Rounded once to the currency's minor unit, half away from zero. */
+            amount: components["schemas"]["Money"];
+            /** @description Exactly, in major units: a decimal. */
+            exact: string;
+        };
         CreatedApiKey: {
             api_key: components["schemas"]["ApiKey"];
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
@@ -1112,6 +1145,14 @@ export interface components {
             service: components["schemas"]["Service"];
             /** @description The credential itself, `INSULA_TOKEN` of the upstream. It is shown this once; only a hash of it is stored. */
             token: string;
+        };
+        /** @description What was used of a meter on a day. */
+        DayOfMeter: {
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description The first instant. */
+            start: components["schemas"]["Instant"];
+            value: string;
         };
         /** @description What a key is for. */
         Environment: "development" | "staging" | "production";
@@ -1138,6 +1179,8 @@ export interface components {
             bytes_out: number;
             /** @description The limits that were checked, in their order, with where each stood then. */
             checks: components["schemas"]["CheckedLimit"][];
+            /** @description What that cost, in each currency in which the blueprint in force says what meters cost; only meters that add up. */
+            costs: components["schemas"]["RequestCost"][];
             /** @enum {string} */
             decision: "admitted" | "refused";
             /** @description Why it was refused. */
@@ -1147,6 +1190,8 @@ export interface components {
              * @description From admission to the end, in microseconds.
              */
             duration_us: number;
+            /** @description What it holds, or held, beyond its own end; null if nothing. Of what ended more than 30 days ago nothing is known. */
+            hold: components["schemas"]["HoldTaken"] | null;
             /** @description The API key that was used. */
             key: string | null;
             /** @description How it ended; for a refusal the stable code of the reason. */
@@ -1179,6 +1224,23 @@ export interface components {
             status: string;
         };
         HoldId: string;
+        /** @description What a request took and didn't give back with its end. */
+        HoldTaken: {
+            begun_at: components["schemas"]["Instant"] | null;
+            /** @description When it was ended; null if it wasn't. */
+            ended_at: components["schemas"]["Instant"] | null;
+            /** @description When it ends by itself; null if it doesn't. */
+            expires_at: components["schemas"]["Instant"] | null;
+            /** @description Whether it is held still. */
+            held: boolean;
+            id: components["schemas"]["HoldId"];
+            /** @description By what its holder names it. */
+            key: string | null;
+            /** @description The limit. */
+            limit: string;
+            /** @description The type of event that ends it. */
+            until: string | null;
+        };
         /** Format: date-time */
         Instant: string;
         /** @description A public key as the JWKS document shows it (RFC 7517, RFC 8037 section 2). */
@@ -1246,6 +1308,11 @@ export interface components {
         };
         /** @description A limit, with what is used of it. */
         Limit: {
+            /**
+             * @description Who of those that a quota counts for has used most of it: a project, a team, a key by its public part, or a person
+             *     who used no key. Null where it counts for the organization, or nobody used it.
+             */
+            busiest: string | null;
             /** @description Whether it is the one to show first. */
             headline: boolean;
             /** @description The limit's name in the blueprint. */
@@ -1282,8 +1349,9 @@ export interface components {
             resets_at: components["schemas"]["Instant"] | null;
             /**
              * Format: int64
-             * @description What is used of it by the organization as a whole, in whole units of the meter rounded up, requests in flight
-             *     included. Always 0 for a rate, and for a quota that counts for others.
+             * @description What is used of it, in whole units of the meter rounded up. Of what counts for the organization as a whole, requests
+             *     in flight are included; of a quota that counts for each project, team or key, it is what the `busiest` of them has
+             *     used, by whole hours. Always 0 for a rate.
              */
             used: number;
             /** @description At which percentages a warning is due. */
@@ -1395,10 +1463,51 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What was used of a meter. */
+        MeterReport: {
+            /**
+             * @description How its events become one quantity.
+             * @enum {string}
+             */
+            aggregate: "count" | "sum" | "max" | "unique" | "last";
+            /** @description By what it was told apart; null for meters whose quantities don't add up. */
+            breakdown: components["schemas"]["Breakdown"] | null;
+            /** @description What it cost: the quantity times the cost of one. */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description Day by day, in UTC; the first and the last are cut off where the period begins and ends. */
+            days: components["schemas"]["DayOfMeter"][];
+            meter: string;
+            /** @description How much was used in the time before. */
+            previous: string;
+            /** @description How much was used, in the meter's unit: a decimal, as all quantities here. */
+            quantity: string;
+            /** @description By how much that changed, in percent with one decimal; null where nothing was used before. */
+            trend: string | null;
+            /** @description What one of it is called. */
+            unit: string;
+            /** @description What one unit costs; null where that isn't said in this currency. */
+            unit_cost: string | null;
+        };
         Money: {
             /** @description Major units, with the currency's own number of decimals. */
             amount: string;
             currency: string;
+        };
+        /** @description What an operation cost. */
+        OperationCost: {
+            /** @description What they cost; null where no meter that counts them has a cost. */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description What one of them cost, in major units with up to 12 decimals. */
+            cost_per_event: string | null;
+            /**
+             * Format: int64
+             * @description How many events it had: on the meter that counts most of them.
+             */
+            events: number;
+            /** @description A route, or the type of a reported event. */
+            operation: string;
+            /** @description Its share in what all operations cost, in percent with one decimal. */
+            share: string | null;
         };
         OrgId: string;
         /** @description An organization. */
@@ -1526,6 +1635,11 @@ export interface components {
         };
         /** @description How far settlement is. */
         PlatformHealth: {
+            /**
+             * Format: uint64
+             * @description Requests let through since the start.
+             */
+            admissions: number;
             /** @description When the last comparison was. */
             checked_at: components["schemas"]["Instant"];
             /**
@@ -1548,6 +1662,21 @@ export interface components {
              * @description Events that were settled since the start.
              */
             events: number;
+            /**
+             * Format: uint64
+             * @description The events of those days.
+             */
+            events_checked: number;
+            /**
+             * Format: uint64
+             * @description What is held at this moment, over all limits.
+             */
+            holds: number;
+            /**
+             * Format: uint64
+             * @description Of those, how many haven't ended.
+             */
+            in_flight: number;
             /**
              * Format: int64
              * @description How far that lies back, in microseconds.
@@ -1667,6 +1796,24 @@ export interface components {
             /** @description Why; it stands in the audit log. */
             reason: string;
         };
+        /** @description What could be done, and why. */
+        Recommendation: {
+            /**
+             * @description What it is: `limit.projected`, a quota that will be nearly used up at the end of its window if usage goes on as so
+             *     far; `limit.oversized`, one that was hardly used in the last billing period; `operation.dominant`, one that makes
+             *     up more than half of the costs; `key.unused`, a key that was made and not used.
+             * @enum {string}
+             */
+            code: "limit.projected" | "limit.oversized" | "operation.dominant" | "key.unused";
+            /** @description The figures it rests on, by name: decimals and instants. */
+            figures: {
+                [key: string]: string;
+            };
+            /** @description The limit, the operation or the key. */
+            subject: string;
+            /** @description What it says, and what could be done. */
+            text: string;
+        };
         RefreshRequest: {
             client?: components["schemas"]["Client"];
             /** @description The organization that the access token is to be for, by id or slug; the first one if not said. */
@@ -1715,6 +1862,17 @@ export interface components {
             duplicates: number;
             /** @description Those that weren't taken. */
             rejected: components["schemas"]["RejectedEvent"][];
+        };
+        /** @description What a request cost. */
+        RequestCost: {
+            /** @description Rounded once to the currency's minor unit, half away from zero. */
+            amount: components["schemas"]["Money"];
+            /** @description Exactly, in major units: a decimal. */
+            exact: string;
+            /** @description Exactly, by meter: decimals in major units. */
+            meters: {
+                [key: string]: string;
+            };
         };
         RequestId: string;
         RotateRequest: {
@@ -1777,6 +1935,27 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What one of them used. */
+        ShareOfMeter: {
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Format: int64
+             * @description In how many events.
+             */
+            events: number;
+            quantity: string;
+            /** @description Its share in the quantity, and so in the cost, in percent with one decimal. */
+            share: string;
+            /** @description Which; null for usage that has none, and for all others together. */
+            value: string | null;
+        };
+        /** @description The largest shares first. */
+        Shares: {
+            /** @description At most 20. */
+            items: components["schemas"]["ShareOfMeter"][];
+            /** @description What all others have together; null where there are none. */
+            other: components["schemas"]["ShareOfMeter"] | null;
+        };
         SignUpOrganization: {
             /** @description What people call it: 1 to 100 characters. */
             name: string;
@@ -1813,6 +1992,13 @@ export interface components {
         };
         /** @description Where an organization stands. */
         Status: "pending" | "active" | "suspended" | "deactivated" | "erased";
+        /** @description A half-open stretch of time. */
+        Stretch: {
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description The first instant. */
+            start: components["schemas"]["Instant"];
+        };
         /** @description A subscription. */
         Subscription: {
             /** @description Whether usage may go beyond the limits that have a price for it. */
@@ -1934,6 +2120,30 @@ export interface components {
             /** @description How much, in the meter's unit: a decimal. */
             value: string;
         };
+        /** @description What was used in a period. */
+        UsageReport: {
+            /** @description Everything acknowledged before this instant is included. */
+            as_of: components["schemas"]["Instant"];
+            /** @description The subscription's billing period that the end of the report lies in. */
+            billing_period: components["schemas"]["Stretch"];
+            /**
+             * @description What everything cost together; null where no meter has a cost in this currency. The exact costs are added up and
+             *     rounded once.
+             */
+            cost: components["schemas"]["Cost"] | null;
+            /** @description The currency of costs; null where no meter has a cost. */
+            currency: string | null;
+            /** @description Each meter, in the order of the blueprint. */
+            meters: components["schemas"]["MeterReport"][];
+            /** @description What each operation cost over all meters that add up, the dearest first; those without a cost last. */
+            operations: components["schemas"]["OperationCost"][];
+            /** @description What is reported: whole hours. */
+            period: components["schemas"]["Stretch"];
+            /** @description What it is compared with: as long, right before it. */
+            previous: components["schemas"]["Stretch"];
+            /** @description What the figures suggest; nothing, if nothing stands out. */
+            recommendations: components["schemas"]["Recommendation"][];
+        };
         /** @description A user. */
         User: {
             /** @description Since when they have an account. */
@@ -1951,7 +2161,7 @@ export interface components {
         };
         UserId: string;
         /** @enum {string} */
-        WindowName: "minute" | "hour" | "day";
+        WindowName: "minute" | "hour" | "day" | "month" | "period";
         /** @description A sum that isn't that of its events. */
         WrongSum: {
             /** @description What the events come to. */
@@ -3813,7 +4023,7 @@ export interface operations {
                 environment?: string | null;
                 /**
                  * @description From when on; the whole window that this instant lies in is counted. If it isn't said, six days before the day
-                 *     of `to`.
+                 *     of `to`; of minutes an hour, of months and billing periods 62 days before `to`.
                  */
                 from?: components["schemas"]["Instant"] | null;
                 /**
@@ -3835,7 +4045,10 @@ export interface operations {
                 to?: components["schemas"]["Instant"] | null;
                 /** @description Only usage of this person. */
                 user?: string | null;
-                /** @description The length of the windows of the calendar, in UTC, to add up; a day if it isn't said. */
+                /**
+                 * @description The windows to add up, in UTC: minutes, hours, days or months of the calendar, or billing periods. A day if it isn't
+                 *     said. Usage is kept by the hour: where billing periods meet within one, it counts for the later.
+                 */
                 window?: components["schemas"]["WindowName"];
             };
             header?: never;
@@ -3853,6 +4066,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Usage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUsageReport: {
+        parameters: {
+            query?: {
+                /** @description The currency of costs, by its ISO 4217 code; the one that most meters have a cost in if it isn't said. */
+                currency?: string | null;
+                /** @description From when on, the whole hour included; from the start of the billing period that `to` lies in if it isn't said. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description Until when, the whole hour included; until now if it isn't said. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

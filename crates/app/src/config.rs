@@ -13,6 +13,8 @@ use std::{
 pub struct Config {
     /// The address to listen at.
     pub listen: SocketAddr,
+    /// The address at which Prometheus finds `/metrics`; nowhere if `None`. Whoever reaches it may read it.
+    pub metrics_listen: Option<SocketAddr>,
     /// How people reach the platform: `https://console.example.com`.
     pub public_url: String,
     /// Host names that serve Insula alone; empty where one bare address serves everything (development).
@@ -45,6 +47,7 @@ pub struct FirstOperator {
 #[serde(deny_unknown_fields)]
 struct File {
     listen: SocketAddr,
+    metrics_listen: Option<SocketAddr>,
     public_url: String,
     #[serde(default)]
     platform_hosts: Vec<String>,
@@ -100,6 +103,7 @@ impl Config {
         });
         let config = Self {
             listen: file.listen,
+            metrics_listen: file.metrics_listen,
             public_url: file.public_url.trim_end_matches('/').to_owned(),
             platform_hosts: file.platform_hosts,
             data,

@@ -1,12 +1,21 @@
 //! Why a request was let through or refused, what it reserved, and what it used.
 
-use crate::platform::Platform;
+use crate::{
+    cost::{Cost, Price, sum},
+    platform::Platform,
+};
 use axum::extract::{Path, State as Extract};
 use insula_access::ExplainRequest;
 use insula_blueprint::Compiled;
 use insula_gateway::RefusedRequest;
-use insula_kernel::{Error, Instant, KeyId, ProjectId, Quantity, RequestId, Result, Scope as _, UserId};
-use insula_metering::usage::{self, EventRecord};
+use insula_kernel::{
+    Currency, Decimal, Error, HoldId, Instant, KeyId, ProjectId, Quantity, RequestId, Result, Scope as _,
+    UserId,
+};
+use insula_metering::{
+    log::Fold,
+    usage::{self, EventRecord, TakenHold},
+};
 use insula_storage::{Store, Worker};
 use insula_web::{Api, Endpoint, Failure, In, Json, Method};
 use schemars::JsonSchema;
@@ -57,6 +66,10 @@ struct Explanation {
     reserved: Option<BTreeMap<String, String>>,
     /// What it used, by meter, in the meter's unit: decimals.
     used: BTreeMap<String, String>,
+    /// What that cost, in each currency in which the blueprint in force says what meters cost; only meters that add up.
+    costs: Vec<RequestCost>,
+    /// What it holds, or held, beyond its own end; null if nothing. Of what ended more than 30 days ago nothing is known.
+    hold: Option<HoldTaken>,
     /// Whether it was charged as reserved because its end wasn't seen.
     recovered: bool,
     /// Bytes of the request's body.
@@ -65,6 +78,34 @@ struct Explanation {
     bytes_out: i64,
     /// From admission to the end, in microseconds.
     duration_us: i64,
+}
+
+/// What a request cost.
+#[derive(Serialize, JsonSchema)]
+struct RequestCost {
+    #[serde(flatten)]
+    cost: Cost,
+    /// Exactly, by meter: decimals in major units.
+    meters: BTreeMap<String, String>,
+}
+
+/// What a request took and didn't give back with its end.
+#[derive(Serialize, JsonSchema)]
+struct HoldTaken {
+    id: HoldId,
+    /// The limit.
+    limit: String,
+    /// By what its holder names it.
+    key: Option<String>,
+    /// Whether it is held still.
+    held: bool,
+    begun_at: Option<Instant>,
+    /// The type of event that ends it.
+    until: Option<String>,
+    /// When it ends by itself; null if it doesn't.
+    expires_at: Option<Instant>,
+    /// When it was ended; null if it wasn't.
+    ended_at: Option<Instant>,
 }
 
 /// A limit as it stood when a request was decided.
@@ -91,7 +132,10 @@ async fn explain_request(
     platform.settler.flush().await?;
     let mut tx = platform.storage.read(Store::Ledger, &proof).await?;
     let event = usage::event(&mut tx, id.uuid()).await?.ok_or_else(unknown)?;
+    let hold = HoldId::from_uuid(id.uuid());
+    let taken = usage::hold(&mut tx, hold).await?;
     drop(tx);
+    let now = platform.env.now();
     let blueprint = platform.blueprint.load_full();
     let decided_by = match event.blueprint {
         Some(number) if number != i64::from(platform.gate.snapshot().number()) => {
@@ -100,7 +144,32 @@ async fn explain_request(
         _ => Some((*blueprint).clone()),
     };
     let prefix = blueprint.product().key_prefix.clone();
-    Ok(Json(of_event(id, event, decided_by.as_ref(), &blueprint, &prefix)))
+    let costs = costs(&event, &blueprint)?;
+    let explained = of_event(id, event, decided_by.as_ref(), &blueprint, &prefix);
+    Ok(Json(Explanation { costs, hold: taken.map(|taken| hold_taken(hold, taken, now)), ..explained }))
+}
+
+fn hold_taken(id: HoldId, taken: TakenHold, now: Instant) -> HoldTaken {
+    let TakenHold { limit, key, until, begun_at, expires_at, ended_at } = taken;
+    let held = ended_at.is_none() && expires_at.is_none_or(|at| at > now);
+    HoldTaken { id, limit, key, held, begun_at, until, expires_at, ended_at }
+}
+
+/// What an event cost, in each currency.
+fn costs(event: &EventRecord, blueprint: &Compiled) -> Result<Vec<RequestCost>> {
+    let mut found: BTreeMap<Currency, (Decimal, BTreeMap<String, String>)> = BTreeMap::new();
+    for meter in blueprint.meters() {
+        let amount = event.quantities.get(&meter.name).filter(|amount| amount.fold == Fold::Add);
+        let Some(amount) = amount else { continue };
+        for price in Price::all(meter) {
+            let exact = price.exact(amount.quantity)?;
+            let (all, meters) = found.entry(price.currency).or_default();
+            *all = sum(*all, exact)?;
+            meters.insert(meter.name.clone(), exact.to_string());
+        }
+    }
+    let cost = |(currency, (exact, meters))| Ok(RequestCost { cost: Cost::new(exact, currency)?, meters });
+    found.into_iter().map(cost).collect()
 }
 
 /// A version of the blueprint that was in force before, if this release still understands it.
@@ -132,6 +201,8 @@ fn of_refusal(refused: RefusedRequest) -> Explanation {
         checks: limit.into_iter().collect(),
         reserved: None,
         used: BTreeMap::new(),
+        costs: Vec::new(),
+        hold: None,
         recovered: false,
         bytes_in: 0,
         bytes_out: 0,
@@ -179,6 +250,8 @@ fn of_event(
             reserved.into_iter().map(|(meter, amount)| shown((meter, amount.quantity))).collect()
         }),
         used: event.quantities.into_iter().map(|(meter, amount)| shown((meter, amount.quantity))).collect(),
+        costs: Vec::new(),
+        hold: None,
         recovered: event.recovered,
         bytes_in: event.bytes_in,
         bytes_out: event.bytes_out,

@@ -6,13 +6,16 @@
 mod blueprint;
 mod config;
 mod console;
+mod cost;
 mod explain;
 mod leases;
 mod live;
+mod metrics;
 mod operator;
 mod platform;
 mod projects;
 mod public;
+mod report;
 mod restore;
 mod server;
 mod sign_up;

@@ -10,7 +10,6 @@ use insula_limits::{Subject, Subjects};
 use insula_metering::{
     Bounded, LimitWindow, Thresholds,
     ingest::{Counted, Live},
-    usage::Period,
 };
 use insula_tenancy::{Live as Organizations, ProjectStatus};
 use std::sync::{Arc, OnceLock};
@@ -42,10 +41,7 @@ impl Thresholds for Warnings {
             let window = match window {
                 QuotaWindow::Hour => LimitWindow::Hour,
                 QuotaWindow::Day => LimitWindow::Day,
-                QuotaWindow::Month => {
-                    let month = entitlement.anchor.month_containing(env.now());
-                    LimitWindow::Month(Period { start: month.start, end: month.end })
-                }
+                QuotaWindow::Month => LimitWindow::Month(entitlement.anchor.month_containing(env.now())),
             };
             let warn_at = limit.warn_at.clone();
             Some(Bounded { limit: limit.name.as_str().into(), window, bound, warn_at })

@@ -142,6 +142,12 @@ struct PlanReply {
     changed: bool,
 }
 
+/// The organization of this id or slug.
+fn organization(platform: &Platform, org: &str) -> Result<OrgId, Error> {
+    let found = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?;
+    Ok(found.id)
+}
+
 async fn list_organizations(
     Extract(platform): Extract<Platform>,
     Operator(proof): Operator<ListOrganizations>,
@@ -194,7 +200,7 @@ async fn set_status(
     reason: &str,
 ) -> Result<Organization, Error> {
     let reason = insula_tenancy::check_name(reason, "/reason")?;
-    let id = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?.id;
+    let id = organization(platform, org)?;
     let actor = info.actor(proof.principal());
     let mut tx = platform.storage.platform_write(Store::Directory, proof).await?;
     let changed =

@@ -65,12 +65,11 @@ fn questions<'a>(
     let mut questions = Vec::new();
     for (org, entitlement) in organizations {
         for (meter, window) in &quotas {
-            let bounds = match window {
+            let period = match window {
                 QuotaWindow::Hour => insula_limits::Window::Hour.containing(now),
                 QuotaWindow::Day => insula_limits::Window::Day.containing(now),
                 QuotaWindow::Month => entitlement.anchor.month_containing(now),
             };
-            let period = usage::Period { start: bounds.start, end: bounds.end };
             let wanted = Wanted { org: *org, meter: Arc::clone(meter), period };
             questions.push(Question { wanted, window: *window });
         }

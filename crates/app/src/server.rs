@@ -1,7 +1,7 @@
 //! The API as a whole: every slice's endpoints, the document that describes them, the console.
 
 use crate::{
-    console, explain, leases, operator, platform::Platform, projects::KeysOfProjects, public,
+    console, explain, leases, operator, platform::Platform, projects::KeysOfProjects, public, report,
     sign_up::SlugQueue, terms,
 };
 use axum::{Extension, Router, routing::get};
@@ -15,6 +15,7 @@ use insula_metering::{
     http::{Counted, LiveLimit, LiveLimits, Stocks},
     ingest::Ingest,
 };
+use insula_rating::Anchor;
 use insula_storage::Store;
 use insula_tenancy::{project, team};
 use insula_web::{Api, Idempotency};
@@ -30,6 +31,7 @@ struct Endpoints {
     metering: Api<insula_metering::http::State>,
     billing: Api<insula_billing::http::State>,
     terms: Api<Platform>,
+    report: Api<Platform>,
     explain: Api<Platform>,
     leases: Api<leases::State>,
 }
@@ -43,6 +45,7 @@ fn endpoints() -> Endpoints {
         metering: insula_metering::http::api(),
         billing: insula_billing::http::api(),
         terms: terms::api(),
+        report: report::api(),
         explain: explain::api(),
         leases: leases::api(),
     }
@@ -57,6 +60,7 @@ pub fn openapi() -> Json {
         all.identity.endpoints(),
         all.tenancy.endpoints(),
         all.metering.endpoints(),
+        all.report.endpoints(),
         all.leases.endpoints(),
         all.explain.endpoints(),
         all.billing.endpoints(),
@@ -94,6 +98,7 @@ pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
         .merge(all.metering.into_router().with_state(metering))
         .merge(all.billing.into_router().with_state(billing))
         .merge(all.terms.into_router().with_state(platform.clone()))
+        .merge(all.report.into_router().with_state(platform.clone()))
         .merge(all.explain.into_router().with_state(platform.clone()))
         .merge(all.leases.into_router().with_state(leases))
         .route(
@@ -160,6 +165,10 @@ impl LiveLimits for Standings {
             used: Quantity::from_units(usage.map_or(held, |usage| usage.used)),
             resets_at: usage.map(|usage| usage.period.end),
         }
+    }
+
+    fn anchor(&self, org: OrgId) -> Option<Anchor> {
+        Some(self.platform.gate.entitlement(org)?.anchor.clone())
     }
 }
 

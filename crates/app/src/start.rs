@@ -6,6 +6,7 @@
 use crate::{
     config::{Config, FirstOperator},
     live::{Reports, Warnings},
+    metrics::{Metrics, Sources},
     platform::Platform,
     restore::restore,
     server,
@@ -42,6 +43,7 @@ use tokio::runtime::Handle;
 pub struct Insula {
     platform: Platform,
     gateway: Running,
+    metrics: Option<Metrics>,
     workers: Workers,
     drain: Span,
     /// Says that the data folder is in use; released with the process.
@@ -75,6 +77,10 @@ impl Insula {
         env: Env,
     ) -> Result<(Self, Option<FirstOperator>), StartError> {
         let bound = Gateway::bind(config.listen).map_err(|error| taken(config.listen, &error))?;
+        let metrics = config
+            .metrics_listen
+            .map(|address| std::net::TcpListener::bind(address).map_err(|error| taken(address, &error)));
+        let metrics = metrics.transpose()?;
         let lock = lock_folder(&config.data)?;
         let storage =
             Storage::open(&config.engine).await.map_err(|error| ("the store doesn't open", error))?;
@@ -88,7 +94,9 @@ impl Insula {
         let warnings = Arc::new(Warnings::default());
         let settler = Settler::new(storage.clone(), tail, env.clone());
         let mut settler = settler.with_thresholds(warnings.clone());
-        settler.catch_up().await.map_err(|error| ("what an earlier run left can't be settled", error))?;
+        let inherited = settler.catch_up().await;
+        let inherited = inherited.map_err(|error| ("what an earlier run left can't be settled", error))?;
+        let inherited = inherited.events + inherited.duplicates;
         let settler = settler.start();
 
         let first = first_operator(&storage, &env, &hasher, config.operator.as_ref()).await?;
@@ -112,6 +120,7 @@ impl Insula {
         let Platform { storage, env, settler, .. } = platform.clone();
         let ingest = Arc::new(Ingest::new(storage, env, log.clone(), settler, Box::new(reports)));
         let router = server::router(&platform, &ingest);
+        let sources = Sources { platform: platform.clone(), ingest, log: log.clone(), inherited };
         let gateway = bound.serve(GatewayParts {
             gate: platform.gate.clone(),
             log,
@@ -120,9 +129,11 @@ impl Insula {
             settings: Settings { cores: config.cores.and_then(NonZeroUsize::new), ..Settings::default() },
         });
         let gateway = gateway.map_err(|error| ("the gateway doesn't start", error))?;
+        let metrics = metrics.map(|listener| Metrics::start(listener, sources)).transpose();
+        let metrics = metrics.map_err(|error| ("metrics can't be served", error))?;
         let workers = Workers::start(platform.clone());
         let drain = Span::from_secs(config.drain_seconds.into());
-        Ok((Self { platform, gateway, workers, drain, _lock: lock }, first))
+        Ok((Self { platform, gateway, metrics, workers, drain, _lock: lock }, first))
     }
 
     /// The address it listens at.
@@ -131,14 +142,23 @@ impl Insula {
         self.gateway.local_addr()
     }
 
+    /// The address at which Prometheus finds `/metrics`, if that was asked for.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(Metrics::local_addr)
+    }
+
     /// Finishes the requests that are under way, settles what they used, and closes the stores.
     pub async fn shutdown(self) {
-        let Self { platform, gateway, workers, drain, .. } = self;
+        let Self { platform, gateway, metrics, workers, drain, .. } = self;
         let drained = tokio::task::spawn_blocking(move || gateway.shutdown(drain)).await;
         if let Err(error) = drained {
             tracing::error!(%error, "the gateway didn't end as it should");
         }
         workers.stop().await;
+        if let Some(metrics) = metrics {
+            metrics.stop().await;
+        }
         if let Err(error) = platform.settler.shutdown().await {
             tracing::warn!(%error, "usage stays in the write-ahead log until the next start");
         }

@@ -3,7 +3,7 @@
 use crate::{platform::Platform, sign_up};
 use insula_billing::subscription;
 use insula_kernel::{Epoch, Error, OrgId, Result, Span};
-use insula_metering::reconcile;
+use insula_metering::{reconcile, usage};
 use insula_storage::{Store, Worker, journal::PendingMessage};
 use insula_tenancy::{LiveOrganization, Organization};
 use insula_web::Idempotency;
@@ -17,8 +17,10 @@ use tokio::{
 /// How often the background looks for work when nothing wakes it.
 const PAUSE: Duration = Duration::from_millis(500);
 const BATCH: u32 = 100;
-/// How often sums are compared with their events.
+/// How often sums are compared with their events, and old holds forgotten.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
+/// How many holds are forgotten at once.
+const HOLDS: u32 = 10_000;
 /// How long work that failed rests.
 const REST: Span = Span::from_mins(1);
 
@@ -39,6 +41,9 @@ impl Workers {
                 }
                 if check_at <= Instant::now() {
                     check_ledger(&platform).await;
+                    if let Err(error) = forget_holds(&platform).await {
+                        tracing::warn!(%error, "holds that are over will be forgotten later");
+                    }
                     check_at = Instant::now() + CHECK_EVERY;
                 }
                 if timeout(PAUSE, stopped.wait_for(|stop| *stop)).await.is_ok() {
@@ -60,6 +65,14 @@ async fn check_ledger(platform: &Platform) {
     if let Err(error) = reconcile::round(&platform.storage, &platform.settler, platform.env.now()).await {
         tracing::warn!(%error, "the ledger will be checked later");
     }
+}
+
+/// Forgets what was held and is over for long, a batch at a time.
+async fn forget_holds(platform: &Platform) -> Result<()> {
+    let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Sweep).await?;
+    usage::forget_holds(&mut tx, platform.env.now(), HOLDS).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Delivers what waits, then does what is due.

@@ -19,6 +19,7 @@ things = ["read", "write"]
 [meters.requests]
 event = "request"
 aggregate = "count"
+cost = {{ USD = "0.00125", JPY = "0.2" }}
 [meters.seconds]
 event = "job.finished"
 aggregate = "sum"
@@ -58,6 +59,38 @@ upstream = "things"
 permission = "things:write"
 meter = {{}}
 hold = {{ limit = "jobs_at_once", key = "$.job_id", until = "job.finished", ttl = "15m" }}
+"#
+    )
+}
+
+/// Limits that each key and each project has for itself.
+fn shared_out(upstream: SocketAddr) -> String {
+    format!(
+        r#"
+[product]
+name = "Test"
+[resources]
+things = ["read"]
+[meters.requests]
+event = "request"
+aggregate = "count"
+[limits.of_key]
+meter = "requests"
+window = "day"
+per = "key"
+[limits.of_project]
+meter = "requests"
+window = "month"
+per = "project"
+[plans.free]
+price = {{ USD = {{ month = "0" }} }}
+limits = {{ of_key = 4, of_project = 100, projects = 3, api_keys = 9 }}
+[upstreams.things]
+targets = ["http://{upstream}"]
+[[routes]]
+match = "GET /things"
+upstream = "things"
+permission = "things:read"
 "#
     )
 }
@@ -197,6 +230,32 @@ on_both_engines! {
         world.get("/things", &key).await.problem(429, "quota.exhausted");
     }
 
+    async fn of_a_limit_that_each_has_for_itself_the_busiest_is_shown(store) {
+        let world = World::with(store, shared_out).await;
+        let acme = world.organization("acme").await;
+        let shown = async |name: &str| {
+            let limit = limit(&world, &acme, name).await;
+            (limit["used"].clone(), limit["remaining"].clone(), limit["busiest"].clone())
+        };
+        assert_eq!(shown("of_key").await, (json!(0), json!(4), Json::Null));
+        let (one, first) = world.key(&acme, &["things:read"]).await;
+        let (_, second) = world.key(&acme, &["things:read"]).await;
+        let project = world.project(&acme, "Shoes").await;
+        for (key, requests) in [(&first, 4), (&second, 2)] {
+            for _ in 0..requests {
+                world.get("/things", key).await.expect(200);
+            }
+        }
+        world.get("/things", &first).await.problem(429, "quota.exhausted");
+        assert_eq!(shown("of_key").await, (json!(4), json!(0), json!(one)));
+        assert_eq!(shown("of_project").await, (json!(0), json!(100), Json::Null));
+        let authorization = format!("Bearer {}", acme.token);
+        let headers = [("authorization", authorization.as_str()), ("x-project-id", project.as_str())];
+        world.send("GET", "/things", &headers, None).await.expect(200);
+        assert_eq!(shown("of_project").await, (json!(1), json!(99), json!(project)));
+        assert!(limit(&world, &acme, "of_project").await["resets_at"].is_string());
+    }
+
     async fn every_request_can_be_explained(store) {
         let world = World::with(store, blueprint).await;
         let (acme, other) = (world.organization("acme").await, world.organization("other").await);
@@ -209,6 +268,10 @@ on_both_engines! {
         assert_eq!((&why["key"], &why["used"]), (&json!(id), &json!({ "requests": "1" })));
         assert_eq!(why["checks"][0], json!({ "limit": "requests_per_day", "used": 1, "bound": 20 }));
         world.get(&path(&other, &reply), &other.token).await.problem(404, "not_found");
+        let cost = |currency: &str, amount: &str, exact: &str| json!({
+            "exact": exact, "amount": { "amount": amount, "currency": currency }, "meters": { "requests": exact } });
+        assert_eq!(why["costs"], json!([cost("JPY", "0", "0.2"), cost("USD", "0.00", "0.00125")]));
+        assert_eq!(why["hold"], Json::Null);
 
         let denied = world.post("/jobs", &key, &json!({})).await;
         denied.problem(403, "access.denied");
@@ -216,6 +279,30 @@ on_both_engines! {
         assert_eq!((&why["decision"], &why["outcome"], &why["status"]), (&json!("refused"), &json!("access.denied"), &json!(403)));
         world.get(&path(&other, &denied), &other.token).await.problem(404, "not_found");
         world.get(&acme.path("/explain/req_nonsense"), &acme.token).await.problem(404, "not_found");
+    }
+
+    async fn a_request_that_began_a_job_says_what_it_holds_and_when_that_ended(store) {
+        let world = World::with(store, blueprint).await;
+        let acme = world.organization("acme").await;
+        let ((_, key), (_, token)) = (world.key(&acme, &["things:*"]).await, world.service().await);
+        let reply = world.post("/jobs", &key, &json!({})).await;
+        let job = reply.expect(200)["job_id"].as_str().unwrap().to_owned();
+        let why = async || {
+            let path = acme.path(&format!("/explain/{}", reply.header("x-request-id")));
+            world.get(&path, &acme.token).await.expect(200)
+        };
+        let explained = why().await;
+        let hold = &explained["hold"];
+        assert_eq!((&hold["limit"], &hold["key"], &hold["until"]), (&json!("jobs_at_once"), &json!(job), &json!("job.finished")));
+        assert_eq!((&hold["held"], &hold["begun_at"], &hold["ended_at"]), (&json!(true), &explained["at"], &Json::Null));
+        assert!(hold["id"].as_str().unwrap().starts_with("hold_") && hold["expires_at"].is_string(), "{hold}");
+        assert_eq!(explained["costs"], json!([]), "it counts on nothing");
+
+        report(&world, &acme, &token, &finished("1", &job, "1.5")).await.expect(202);
+        let ended = why().await;
+        assert_eq!(ended["hold"]["held"], false);
+        assert!(ended["hold"]["ended_at"].as_str() >= hold["begun_at"].as_str(), "{ended}");
+        assert_eq!(ended["hold"]["id"], hold["id"]);
     }
 
     async fn usage_is_told_apart_by_who_and_what(store) {

@@ -22,7 +22,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("tenancy", &["access", "blueprint", "kernel", "storage", "web"]),
     ("identity", &["access", "blueprint", "kernel", "storage", "tenancy", "web"]),
     ("limits", &["kernel", "rating"]),
-    ("metering", &["access", "blueprint", "kernel", "storage", "web"]),
+    ("metering", &["access", "blueprint", "kernel", "rating", "storage", "web"]),
     ("billing", &["access", "blueprint", "kernel", "limits", "rating", "storage", "web"]),
     ("gateway", &["access", "blueprint", "identity", "kernel", "limits", "metering", "tenancy", "web"]),
     (
@@ -36,6 +36,7 @@ const ORDER: &[(&str, &[&str])] = &[
             "kernel",
             "limits",
             "metering",
+            "rating",
             "storage",
             "tenancy",
             "web",
@@ -51,6 +52,7 @@ const ORDER: &[(&str, &[&str])] = &[
 const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/blueprint.rs", 3),
     ("app/src/explain.rs", 1),
+    ("app/src/metrics.rs", 1),
     ("app/src/operator.rs", 4),
     ("app/src/operator/ledger.rs", 1),
     ("app/src/operator/limits.rs", 3),
@@ -59,7 +61,7 @@ const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/sign_up.rs", 3),
     ("app/src/start.rs", 6),
     ("app/src/terms.rs", 1),
-    ("app/src/workers.rs", 10),
+    ("app/src/workers.rs", 11),
     ("billing/src/http.rs", 1),
     ("identity/src/http/account.rs", 4),
     ("identity/src/http/services.rs", 3),

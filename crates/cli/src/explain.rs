@@ -50,6 +50,20 @@ fn shown(why: &Json) -> String {
     for (meter, quantity) in used {
         shown.push_str(&format!("  used     {} {meter}\n", quantity.as_str().unwrap_or_default()));
     }
+    for cost in why["costs"].as_array().into_iter().flatten() {
+        let (exact, currency) = (&cost["exact"], &cost["amount"]["currency"]);
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+        shown.push_str(&format!("  cost     {} {}\n", text(exact), text(currency)));
+    }
+    if let Some(hold) = why["hold"].as_object() {
+        let text = |name: &str| hold[name].as_str().unwrap_or("–").to_owned();
+        let end = match (hold["held"].as_bool(), hold["ended_at"].as_str()) {
+            (Some(true), _) => format!("held until {} or {}", text("until"), text("expires_at")),
+            (_, Some(at)) => format!("ended at {at}"),
+            _ => format!("expired at {}", text("expires_at")),
+        };
+        shown.push_str(&format!("  hold     {} {} of {}, {end}\n", text("id"), text("key"), text("limit")));
+    }
     let checks = why["checks"].as_array().into_iter().flatten();
     let rows: Vec<Vec<String>> = checks
         .map(|check| {

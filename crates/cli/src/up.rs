@@ -40,6 +40,9 @@ pub(crate) struct UpArguments {
     /// The address to listen at.
     #[arg(long, default_value = "localhost:7070")]
     listen: String,
+    /// The address at which Prometheus finds `/metrics`; nowhere if left out.
+    #[arg(long, env = "INSULA_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
 }
 
 pub(crate) fn up(arguments: &UpArguments, output: &Output) -> Outcome {
@@ -59,6 +62,9 @@ pub(crate) fn up(arguments: &UpArguments, output: &Output) -> Outcome {
         let blueprint = source.compiled.clone();
         let (insula, _) = run::start(config, Some(source)).await?;
         let url = format!("http://{host}:{}", insula.local_addr().port());
+        if let Some(address) = insula.metrics_addr() {
+            output.progress(&format!("insula: metrics at http://{address}/metrics"));
+        }
         let mut services = Services::default();
         let outcome = tokio::select! {
             // Heard from here on, so that a service which is just being started is stopped too.
@@ -171,6 +177,7 @@ fn config(arguments: &UpArguments, known: &mut Development) -> Result<Config, Fa
         operator: Some(FirstOperator { email: operator.email, password: Secret::new(operator.password) }),
         cores: None,
         drain_seconds: 5,
+        metrics_listen: arguments.metrics_listen,
     })
 }
 

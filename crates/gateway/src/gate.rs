@@ -7,6 +7,7 @@ mod admission;
 mod admit;
 mod authenticate;
 mod books;
+mod counts;
 mod entrance;
 mod holding;
 mod identity;
@@ -21,6 +22,7 @@ mod snapshot;
 
 pub use admission::{Admission, Ending};
 pub use admit::Asked;
+pub use counts::Traffic;
 pub use holding::{Lease, LeaseRequest};
 pub use lane::Lane;
 pub use marks::{Marks, Refusal};
@@ -32,6 +34,7 @@ pub(crate) use marks::X_ORG_ID;
 
 use arc_swap::ArcSwap;
 use books::Books;
+use counts::Counts;
 use insula_blueprint::{Compiled, LimitIndex, Per, QuotaWindow};
 use insula_identity::{TokenSigner, TokenVerifier};
 use insula_kernel::{Env, Instant, Keyring, LiveMap, OrgId, RequestId};
@@ -73,6 +76,8 @@ pub struct Gate {
     books: Books,
     holds: LiveMap<OrgId, Arc<Holds>>,
     refusals: Refusals,
+    /// What each core counts.
+    counts: Mutex<Vec<Arc<Counts>>>,
     /// Held by whoever changes the snapshot or what is in it; never by a request.
     changes: Mutex<()>,
 }
@@ -99,6 +104,7 @@ impl Gate {
             books,
             holds: LiveMap::default(),
             refusals: Refusals::default(),
+            counts: Mutex::default(),
             changes: Mutex::new(()),
         }
     }
@@ -106,7 +112,23 @@ impl Gate {
     /// What one core thread needs for itself. `writer` is its end of the write-ahead log.
     #[must_use]
     pub fn lane(&self, writer: Writer) -> Lane {
-        Lane::new(self.env.clone(), writer)
+        let counts = Arc::<Counts>::default();
+        self.counts.lock().push(Arc::clone(&counts));
+        Lane::new(self.env.clone(), writer, counts)
+    }
+
+    /// How many requests all cores have let through and refused.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic::of(&self.counts.lock())
+    }
+
+    /// How much is held at this instant, over all organizations.
+    #[must_use]
+    pub fn holds(&self, now: Instant) -> u64 {
+        let mut held = 0;
+        self.holds.for_each(|_, holds| held += holds.len(now));
+        held
     }
 
     /// The blueprint in force with all that is numbered by it: to be taken once per request.

@@ -3,8 +3,8 @@
 use crate::{
     Environment, KeyLimit, KeyLimits, KeyToken, LiveKey, Network, Scopes,
     store::{
-        ALL_KEYS, COUNT_KEYS, FIND_KEY, INSERT_KEY, KEYS_OF_PROJECT, LIST_KEYS, REPLACE_KEY, REVOKE_KEY,
-        UPDATE_KEY,
+        ALL_KEYS, COUNT_KEYS, FIND_KEY, INSERT_KEY, KEYS_OF_PROJECT, LIST_KEYS, OLD_KEYS, REPLACE_KEY,
+        REVOKE_KEY, UPDATE_KEY,
     },
 };
 use insula_access::{
@@ -404,6 +404,11 @@ async fn in_use(tx: &mut TenantTx, id: KeyId, now: Instant) -> Result<KeyRow> {
         return Err(Error::new(ErrorKind::Conflict, "api_key.not_active", detail));
     }
     Ok(row)
+}
+
+/// The keys the organization has in use that were made before an instant, with when they were.
+pub async fn made_before(tx: &mut TenantTx, made: Instant, now: Instant) -> Result<Vec<(KeyId, Instant)>> {
+    Ok(tx.fetch_all(&OLD_KEYS, args![made, now]).await?)
 }
 
 /// How many keys the organization has in use.

@@ -21,6 +21,10 @@ statements! {
     Directory COUNT_KEYS(tenant: Id, now: Int) =
         "SELECT count(*) FROM api_key
          WHERE tenant_id = $1 AND revoked_at IS NULL AND replaced_by IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+    Directory OLD_KEYS(tenant: Id, made_before: Int, now: Int) =
+        "SELECT id, created_at FROM api_key
+         WHERE tenant_id = $1 AND created_at < $2 AND revoked_at IS NULL AND replaced_by IS NULL
+         AND (expires_at IS NULL OR expires_at > $3) ORDER BY id";
     Directory INSERT_KEY(
         tenant: Id, id: Id, project: Id, name: Text, environment: Text, secret_hash: Bytes, scopes: Text, limits: Text,
         networks: Text, created_by: Id, created_at: Int, expires_at: Int, replaces: Id,

@@ -59,6 +59,13 @@ impl<K: Eq + Hash + Clone, V: Clone> LiveMap<K, V> {
         self.shard(key).get(key).map(read)
     }
 
+    /// Shows every key with its value. What changes meanwhile may be seen or not.
+    pub fn for_each(&self, mut see: impl FnMut(&K, &V)) {
+        for shard in &self.shards {
+            shard.load().iter().for_each(|(key, value)| see(key, value));
+        }
+    }
+
     /// Sets the value of a key.
     pub fn insert(&self, key: &K, value: &V) {
         self.change(key, |shard| {

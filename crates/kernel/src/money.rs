@@ -2,8 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-/// An exact decimal: `digits × 10^-places`, at most 18 places. Equal values are equal whatever their places.
-#[derive(Clone, Copy, Debug)]
+/// An exact decimal: `digits × 10^-places`. What is read has at most 18 places; a product has those of both factors. Equal
+/// values are equal whatever their places.
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Decimal {
     digits: i128,
     places: u32,
@@ -58,6 +59,55 @@ impl Decimal {
         (self.digits, self.places)
     }
 
+    /// Nothing.
+    pub const ZERO: Self = Self { digits: 0, places: 0 };
+
+    /// The sum, exactly, if it can be represented.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let (one, two, places) = self.aligned(other)?;
+        Some(Self { digits: one.checked_add(two)?, places }.normalized())
+    }
+
+    /// The product, exactly, if it can be represented.
+    #[must_use]
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        let (one, two) = (self.normalized(), other.normalized());
+        let digits = one.digits.checked_mul(two.digits)?;
+        Some(Self { digits, places: one.places.checked_add(two.places)? }.normalized())
+    }
+
+    /// The quotient, rounded to so many places, half away from zero; `None` if the divisor is nothing, or if it can't be
+    /// represented.
+    #[must_use]
+    pub fn quotient(self, divisor: Self, places: u32) -> Option<Self> {
+        let (dividend, divisor, _) = self.aligned(divisor)?;
+        if divisor == 0 {
+            return None;
+        }
+        let dividend = dividend.checked_mul(10i128.checked_pow(places)?)?;
+        Some(Self { digits: divided(dividend, divisor)?, places }.normalized())
+    }
+
+    /// The value in units of `10^-places`, rounded half away from zero.
+    pub fn rounded(self, places: u32) -> Result<i64, DecimalError> {
+        let value = self.normalized();
+        let Some(finer) = value.places.checked_sub(places).filter(|finer| *finer > 0) else {
+            return value.to_scaled(places);
+        };
+        let unit = 10i128.checked_pow(finer).ok_or(DecimalError::Overflow)?;
+        let rounded = divided(value.digits, unit).ok_or(DecimalError::Overflow)?;
+        i64::try_from(rounded).map_err(|_| DecimalError::Overflow)
+    }
+
+    /// The digits of both in the same number of places.
+    fn aligned(self, other: Self) -> Option<(i128, i128, u32)> {
+        let (one, two) = (self.normalized(), other.normalized());
+        let places = one.places.max(two.places);
+        let of = |value: Self| value.digits.checked_mul(10i128.checked_pow(places - value.places)?);
+        Some((of(one)?, of(two)?, places))
+    }
+
     /// Whether the value is below zero.
     #[must_use]
     pub const fn is_negative(self) -> bool {
@@ -73,6 +123,14 @@ impl Decimal {
     }
 }
 
+/// The quotient of two whole numbers, rounded half away from zero; the divisor isn't 0.
+fn divided(dividend: i128, divisor: i128) -> Option<i128> {
+    let (quotient, rest) = (dividend.checked_div(divisor)?, dividend.checked_rem(divisor)?.unsigned_abs());
+    let away = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
+    // The same as twice the rest, which might not fit.
+    if rest >= divisor.unsigned_abs() - rest { quotient.checked_add(away) } else { Some(quotient) }
+}
+
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.normalized(), other.normalized());
@@ -81,6 +139,25 @@ impl PartialEq for Decimal {
 }
 
 impl Eq for Decimal {}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let (a, b) = (self.normalized(), other.normalized());
+        // Where one can't be written in the places of the other, the whole parts are far apart.
+        let whole =
+            |value: Self| 10i128.checked_pow(value.places).map_or(0, |unit| value.digits.div_euclid(unit));
+        match a.aligned(b) {
+            Some((a, b, _)) => a.cmp(&b),
+            None => whole(a).cmp(&whole(b)),
+        }
+    }
+}
 
 impl FromStr for Decimal {
     type Err = DecimalError;
@@ -222,6 +299,11 @@ impl Money {
         Ok(Self { minor, currency })
     }
 
+    /// An exact amount in major units, rounded once to the minor unit, half away from zero.
+    pub fn rounded(amount: Decimal, currency: Currency) -> Result<Self, DecimalError> {
+        Ok(Self { minor: amount.rounded(u32::from(currency.decimals()))?, currency })
+    }
+
     /// The amount in major units with exactly the currency's number of decimals.
     #[must_use]
     pub fn amount(self) -> String {
@@ -316,6 +398,34 @@ mod tests {
         assert_eq!(money("0.001", "USD"), Err(DecimalError::TooPrecise));
         assert_eq!(money("1.5", "JPY"), Err(DecimalError::TooPrecise));
         assert_eq!(money("1.50", "USD").map(|m| m.minor), Ok(150));
+    }
+
+    #[test]
+    fn a_price_times_a_quantity_is_exact_and_rounded_once() {
+        let decimal = |text: &str| text.parse::<Decimal>().unwrap();
+        let product = decimal("4.4556").checked_mul(decimal("10.625")).unwrap();
+        assert_eq!(product.to_string(), "47.34075");
+        let rounded = |code| Money::rounded(product, Currency::from_code(code).unwrap()).unwrap().amount();
+        assert_eq!((rounded("USD"), rounded("JPY")), ("47.34".to_owned(), "47".to_owned()));
+        assert_eq!((decimal("0.125").rounded(2), decimal("-0.125").rounded(2)), (Ok(13), Ok(-13)));
+        assert_eq!((decimal("0.1249").rounded(2), decimal("7").rounded(2)), (Ok(12), Ok(700)));
+        let finest =
+            Decimal::from_scaled(i64::MAX, 12).checked_mul(Decimal::from_scaled(i64::MAX, 9)).unwrap();
+        assert_eq!(finest.to_string(), "85070591730234615.847396907784232501249");
+        assert_eq!(decimal("0.1").checked_add(decimal("0.02")), Some(decimal("0.12")));
+        assert!(decimal("0.1") > decimal("0.09") && decimal("-1") < Decimal::ZERO);
+    }
+
+    #[test]
+    fn a_quotient_is_rounded_half_away_from_zero() {
+        let quotient = |one: &str, two: &str, places| {
+            let quotient = one.parse::<Decimal>().unwrap().quotient(two.parse().unwrap(), places);
+            quotient.map(|quotient| quotient.to_string())
+        };
+        assert_eq!(quotient("1", "3", 4).as_deref(), Some("0.3333"));
+        assert_eq!(quotient("2", "0.3", 2).as_deref(), Some("6.67"));
+        assert_eq!(quotient("-1", "8", 2).as_deref(), Some("-0.13"));
+        assert_eq!(quotient("1", "0", 2), None);
     }
 
     #[test]

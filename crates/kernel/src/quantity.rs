@@ -60,6 +60,12 @@ impl Quantity {
     /// The quantity as a decimal in units of the meter, without trailing zeros.
     #[must_use]
     pub fn display(self, scale: Scale) -> impl fmt::Display {
+        self.decimal(scale)
+    }
+
+    /// The quantity in units of the meter, exactly.
+    #[must_use]
+    pub fn decimal(self, scale: Scale) -> Decimal {
         Decimal::from_scaled(self.0, u32::from(scale.places()))
     }
 

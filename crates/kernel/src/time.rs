@@ -171,12 +171,26 @@ impl Span {
 }
 
 /// A half-open stretch of time: `start` belongs to it, `end` does not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Period {
     /// The first instant.
     pub start: Instant,
     /// The first instant after it.
     pub end: Instant,
+}
+
+impl Period {
+    /// Whether the instant lies in it.
+    #[must_use]
+    pub fn contains(self, at: Instant) -> bool {
+        (self.start..self.end).contains(&at)
+    }
+
+    /// How long it is; nothing if it ends before it begins.
+    #[must_use]
+    pub fn length(self) -> Span {
+        self.end.saturating_since(self.start)
+    }
 }
 
 /// Where the time comes from.

@@ -209,6 +209,14 @@ impl Holds {
         state.named(key).find(|(_, hold)| *hold.limit == *limit).map(|(id, hold)| (id, hold.clone()))
     }
 
+    /// How many there are, of all limits.
+    #[must_use]
+    pub fn len(&self, now: Instant) -> u64 {
+        let mut state = self.0.lock();
+        state.expire(now);
+        state.holds.len() as u64
+    }
+
     /// How many of a limit a subject holds.
     #[must_use]
     pub fn used(&self, limit: &str, subject: Subject, now: Instant) -> i64 {

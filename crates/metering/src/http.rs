@@ -44,7 +44,7 @@ pub fn api() -> Api<State> {
         "/v1/orgs/{org}/usage",
         "getUsage",
         "Usage",
-        "What was used of a meter, hour by hour or day by day, the calls of a moment ago included",
+        "What was used of a meter, by the minute, hour, day, month or billing period, the calls of a moment ago included",
     )
     .allows::<ReadUsage>()
     .query::<usage::UsageQuery>()

@@ -26,6 +26,7 @@ use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
     collections::{HashMap, hash_map::Entry},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 pub use event::DATA_MAX;
@@ -129,6 +130,28 @@ pub struct Ingest {
     live: Box<dyn Live>,
     known: Known,
     turns: Box<[tokio::sync::Mutex<()>]>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    accepted: AtomicU64,
+    duplicates: AtomicU64,
+    conflicts: AtomicU64,
+    rejected: AtomicU64,
+}
+
+/// What became of the events that were reported since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct IngestFigures {
+    /// They are counted.
+    pub accepted: u64,
+    /// They were known.
+    pub duplicates: u64,
+    /// They were known with another content.
+    pub conflicts: u64,
+    /// They were not as they must be.
+    pub rejected: u64,
 }
 
 /// An event that passed every check.
@@ -153,7 +176,17 @@ impl Ingest {
     pub fn new(storage: Storage, env: Env, log: Log, settler: SettlerHandle, live: Box<dyn Live>) -> Self {
         let writer = Mutex::new(log.writer(WRITER));
         let turns = (0..TURNS).map(|_| tokio::sync::Mutex::default()).collect();
-        Self { storage, env, log, writer, settler, live, known: Known::default(), turns }
+        Self {
+            storage,
+            env,
+            log,
+            writer,
+            settler,
+            live,
+            known: Known::default(),
+            turns,
+            counts: Counts::default(),
+        }
     }
 
     /// Takes a batch of events, each as the text of a CloudEvent in JSON, and says of each what became of it. When this
@@ -168,6 +201,31 @@ impl Ingest {
         blueprint: &Compiled,
         events: &[&str],
     ) -> Result<Vec<Taken>> {
+        let taken = self.take_in(reporter, blueprint, events).await?;
+        for one in &taken {
+            let count = match one {
+                Taken::Accepted => &self.counts.accepted,
+                Taken::Duplicate => &self.counts.duplicates,
+                Taken::Rejected(Rejection { code: "event.conflict", .. }) => &self.counts.conflicts,
+                Taken::Rejected(_) => &self.counts.rejected,
+            };
+            count.fetch_add(1, Relaxed);
+        }
+        Ok(taken)
+    }
+
+    /// What became of the events that were reported so far.
+    #[must_use]
+    pub fn figures(&self) -> IngestFigures {
+        IngestFigures {
+            accepted: self.counts.accepted.load(Relaxed),
+            duplicates: self.counts.duplicates.load(Relaxed),
+            conflicts: self.counts.conflicts.load(Relaxed),
+            rejected: self.counts.rejected.load(Relaxed),
+        }
+    }
+
+    async fn take_in(&self, reporter: Reporter, blueprint: &Compiled, events: &[&str]) -> Result<Vec<Taken>> {
         let now = self.env.now();
         let mut taken = vec![Taken::Accepted; events.len()];
         let mut checked = Vec::with_capacity(events.len());

@@ -78,6 +78,15 @@ impl Default for Options {
     }
 }
 
+/// How much is in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogFigures {
+    /// Events that this process has written: settled requests that cost something, and reports.
+    pub charged: u64,
+    /// Bytes of its segments, as they are allocated.
+    pub bytes: u64,
+}
+
 /// The write-ahead log of one process.
 #[derive(Clone)]
 pub struct Log {
@@ -106,6 +115,14 @@ impl Log {
     #[must_use]
     pub fn writer(&self, number: u16) -> Writer {
         Writer::new(number, Arc::clone(&self.shared), Arc::clone(&self.syncer))
+    }
+
+    /// How much was written, and how much room the log takes up.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn figures(&self) -> io::Result<LogFigures> {
+        self.shared.figures()
     }
 
     /// Returns once everything that was acknowledged before the call is on the disk. Blocks.

@@ -9,9 +9,9 @@ use crate::{
     log::Fold,
     settle::{self, Kind, Sum, counted_at, digest},
     store,
-    usage::{Period, Step},
+    usage::Step,
 };
-use insula_kernel::{Instant, OrgId, Span};
+use insula_kernel::{Instant, OrgId, Period, Span};
 use insula_storage::{PlatformTx, Storage, Store, StoreError, StoreResult, Worker};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -65,6 +65,7 @@ type Key = (String, Part);
 /// What the events of a day come to.
 #[derive(Default)]
 struct Expected {
+    events: u64,
     sums: HashMap<Key, Sum>,
     /// The different values of each meter in each window.
     members: HashSet<(String, Part, [u8; 16])>,
@@ -106,7 +107,12 @@ impl Expected {
 ///
 /// The transaction must be one that sees the ledger as it was at one instant, as reading ones do.
 pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<Vec<Discrepancy>> {
-    let period = Period::of(Step::Day, counted_at(day));
+    Ok(counted_day(tx, org, day).await?.1)
+}
+
+/// The same, with how many events the day had.
+async fn counted_day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<(u64, Vec<Discrepancy>)> {
+    let period = Step::Day.containing(counted_at(day));
     let expected = expected(tx, org, period).await?;
     let adds_up: HashSet<&str> = (expected.sums.iter())
         .filter(|(_, sum)| sum.kind == Kind::Add)
@@ -131,6 +137,7 @@ pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<V
         sum.quantity = sum.quantity.saturating_add(quantity);
         sum.events = sum.events.saturating_add(events);
     }
+    let events = expected.events;
     let mut expected = expected.figures();
     let mut differ = Vec::new();
     let mut compare = |(meter, part): Key, expected: Figure, found: Figure| {
@@ -145,7 +152,7 @@ pub async fn day(tx: &mut PlatformTx, org: OrgId, day: Instant) -> StoreResult<V
     for (key, expected) in expected {
         compare(key, expected, Figure::default());
     }
-    Ok(differ)
+    Ok((events, differ))
 }
 
 async fn expected(tx: &mut PlatformTx, org: OrgId, period: Period) -> StoreResult<Expected> {
@@ -163,6 +170,7 @@ async fn expected(tx: &mut PlatformTx, org: OrgId, period: Period) -> StoreResul
             let parts = settle::quantities(quantities).ok_or_else(|| {
                 StoreError::Failed(format!("the quantities of the event {id} of {org} can't be read"))
             })?;
+            expected.events += 1;
             parts.iter().for_each(|part| expected.add(counted_at(*at), *id, part));
         }
         match events.last() {
@@ -194,7 +202,7 @@ pub async fn round(
     let mut found = Vec::new();
     let mut left = settler.take_unchecked();
     if settler.figures().checked == 0 {
-        let today = Period::of(Step::Day, now);
+        let today = Step::Day.containing(now);
         let days = async {
             let mut tx = storage.platform_read(Store::Ledger, &Worker::Settlement).await?;
             store::orgs_of_days(&mut tx, today.start - Span::from_days(1), today.end).await
@@ -211,11 +219,11 @@ pub async fn round(
         // Each in a transaction of its own: none may keep what it sees alive for long.
         let compared = async {
             let mut tx = storage.platform_read(Store::Ledger, &Worker::Settlement).await?;
-            day(&mut tx, org, start).await
+            counted_day(&mut tx, org, start).await
         };
         match compared.await {
-            Ok(differ) => {
-                settler.checked(1, differ.len());
+            Ok((events, differ)) => {
+                settler.checked(events, differ.len());
                 for one in &differ {
                     let Discrepancy { org, day, meter, part, expected, found } = one;
                     tracing::error!(%org, %day, meter, ?part, ?expected, ?found, "a sum isn't that of its events");

@@ -7,8 +7,9 @@ pub(crate) use billed::{
     beyond, billed_events, forget_late, late_days, member_count, members_of, meters_of, pieces, settled,
 };
 pub(crate) use query::{
-    BilledRow, EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups,
-    day_series, event, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
+    BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events, day_meters,
+    day_rollups, day_series, event, forget_holds, hold, key_uses, of_day, orgs_of_days, rollups, series,
+    series_of, series_sums, totals, values,
 };
 
 use crate::{
@@ -22,6 +23,25 @@ use std::{
     sync::Arc,
 };
 use uuid::Uuid;
+
+/// What a sum that is `known` comes to with what is added to it, as its fold says: 0 they add up, 1 the greatest counts, 2
+/// the latest, 3 different values. Neither engine may be let past the end of its integers: one would refuse the batch for
+/// ever, the other go on in floating point.
+macro_rules! folded {
+    () => {
+        "fold = excluded.fold,
+             events = known.events + excluded.events,
+             quantity = CASE
+                 WHEN excluded.fold = 1 AND excluded.quantity > known.quantity THEN excluded.quantity
+                 WHEN excluded.fold = 1 THEN known.quantity
+                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (known.last_at, known.quantity)
+                     THEN excluded.quantity
+                 WHEN excluded.fold = 2 THEN known.quantity
+                 WHEN known.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
+                 ELSE known.quantity + excluded.quantity END,
+             last_at = CASE WHEN excluded.last_at > known.last_at THEN excluded.last_at ELSE known.last_at END"
+    };
+}
 
 statements! {
     catalogue METERING_STATEMENTS of Platform;
@@ -64,45 +84,25 @@ statements! {
     Ledger HIGHEST_KEY(from: Bytes, to: Bytes) =
         "SELECT key FROM event_key WHERE key >= $1 AND key <= $2 ORDER BY key DESC LIMIT 1";
     Ledger KNOWN_KEYS(key: Bytes) = "SELECT key FROM event_key WHERE key IN (VALUES {rows})";
-    // Neither engine may be let past the end of its integers: one would refuse the batch for ever, the other go on in
-    // floating point.
     Ledger ADD_TO_ROLLUPS(
         tenant: Id, meter: Text, span: Text, start: Int, fold: Int, quantity: Int, events: Int, digest: Int, last: Int,
     ) =
-        "INSERT INTO usage_rollup (tenant_id, meter, span, start_at, fold, quantity, events, digest, last_at)
-         VALUES {rows}
-         ON CONFLICT (tenant_id, meter, span, start_at) DO UPDATE SET
-             quantity = CASE
-                 WHEN excluded.fold = 1 AND excluded.quantity > usage_rollup.quantity THEN excluded.quantity
-                 WHEN excluded.fold = 1 THEN usage_rollup.quantity
-                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (usage_rollup.last_at, usage_rollup.quantity)
-                     THEN excluded.quantity
-                 WHEN excluded.fold = 2 THEN usage_rollup.quantity
-                 WHEN usage_rollup.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
-                 ELSE usage_rollup.quantity + excluded.quantity END,
-             fold = excluded.fold,
-             events = usage_rollup.events + excluded.events,
-             digest = (usage_rollup.digest + excluded.digest) & 4611686018427387903,
-             last_at = CASE WHEN excluded.last_at > usage_rollup.last_at THEN excluded.last_at
-                            ELSE usage_rollup.last_at END";
+        concat!(
+            "INSERT INTO usage_rollup AS known (tenant_id, meter, span, start_at, fold, quantity, events, digest, last_at)
+             VALUES {rows}
+             ON CONFLICT (tenant_id, meter, span, start_at) DO UPDATE SET
+             digest = (known.digest + excluded.digest) & 4611686018427387903, ",
+            folded!()
+        );
     Ledger ADD_TO_SERIES(
         tenant: Id, meter: Text, start: Int, series: Bytes, dims: Text, fold: Int, quantity: Int, events: Int, last: Int,
     ) =
-        "INSERT INTO usage_series (tenant_id, meter, start_at, series, dims, fold, quantity, events, last_at)
-         VALUES {rows}
-         ON CONFLICT (tenant_id, meter, start_at, series) DO UPDATE SET
-             quantity = CASE
-                 WHEN excluded.fold = 1 AND excluded.quantity > usage_series.quantity THEN excluded.quantity
-                 WHEN excluded.fold = 1 THEN usage_series.quantity
-                 WHEN excluded.fold = 2 AND (excluded.last_at, excluded.quantity) > (usage_series.last_at, usage_series.quantity)
-                     THEN excluded.quantity
-                 WHEN excluded.fold = 2 THEN usage_series.quantity
-                 WHEN usage_series.quantity > 9223372036854775807 - excluded.quantity THEN 9223372036854775807
-                 ELSE usage_series.quantity + excluded.quantity END,
-             fold = excluded.fold,
-             events = usage_series.events + excluded.events,
-             last_at = CASE WHEN excluded.last_at > usage_series.last_at THEN excluded.last_at
-                            ELSE usage_series.last_at END";
+        concat!(
+            "INSERT INTO usage_series AS known (tenant_id, meter, start_at, series, dims, fold, quantity, events, last_at)
+             VALUES {rows}
+             ON CONFLICT (tenant_id, meter, start_at, series) DO UPDATE SET ",
+            folded!()
+        );
     Ledger INSERT_MEMBERS(tenant: Id, meter: Text, span: Text, start: Int, member: Bytes) =
         "INSERT INTO usage_unique (tenant_id, meter, span, start_at, member)
          VALUES {rows}
@@ -205,6 +205,9 @@ statements! {
         "SELECT tenant_id, id, limit_name, hold_key, project_id, team_id, key_id, until, begun_at, expires_at FROM hold
          WHERE ended_at IS NULL AND limit_name <> '' AND (expires_at IS NULL OR expires_at > $1)
          ORDER BY tenant_id, id";
+    Ledger FORGET_HOLDS(before: Int, limit: Int) =
+        "DELETE FROM hold WHERE (tenant_id, id) IN
+             (SELECT tenant_id, id FROM hold WHERE COALESCE(ended_at, expires_at) < $1 LIMIT $2)";
     Ledger ORGS_OF_DAYS(from: Int, to: Int) =
         "SELECT DISTINCT tenant_id, start_at FROM usage_rollup WHERE span = 'day' AND start_at >= $1 AND start_at < $2
          ORDER BY tenant_id, start_at";

@@ -17,6 +17,7 @@ use insula_metering::{
     http::{Counted, LiveLimit, LiveLimits, State, Stocks, api},
     ingest::{self, Ingest},
 };
+use insula_rating::Anchor;
 use insula_testkit::{TestStore, on_both_engines};
 use insula_web::{Credential, Entrance};
 use serde_json::{Value, json};
@@ -86,6 +87,10 @@ impl LiveLimits for Fixed {
             }
             _ => LiveLimit { bound: Some(quantity(10)), ..none },
         }
+    }
+
+    fn anchor(&self, _: OrgId) -> Option<Anchor> {
+        Some(Anchor::utc(support::at("2026-01-31T10:30:00Z")))
     }
 }
 
@@ -198,6 +203,38 @@ on_both_engines! {
         assert_eq!((&usage["meter"], &usage["unit"]), (&json!("requests"), &json!("request")));
     }
 
+    async fn months_are_those_of_the_calendar_or_of_the_subscription(store) {
+        let mut server = server(&store, &[own::USAGE_READ]).await;
+        // Billing periods begin at half past ten of the last day of each month, the first on 31 January.
+        for (moment, requests) in [
+            ("2026-02-01T00:00:00Z", 1), ("2026-02-28T09:59:59Z", 2), ("2026-02-28T10:10:00Z", 4),
+            ("2026-02-28T10:40:00Z", 8), ("2026-03-01T00:00:00Z", 16), ("2026-03-31T23:00:00Z", 32),
+        ] {
+            server.run.clock.set(support::at(moment));
+            server.run.request(server.org, None, &[("requests", requests)]);
+        }
+        let asked = async |window: &str, more: &str| {
+            let range = "from=2026-02-01T00:00:00Z&to=2026-04-01T00:00:00Z&meter=requests";
+            let (status, usage) = server.get(&format!("/v1/orgs/acme/usage?{range}&window={window}{more}")).await;
+            assert_eq!(status, 200, "{usage}");
+            let told = |bucket: &Value| json!([bucket["start"], bucket["end"], bucket["value"]]);
+            Value::from_iter(usage["buckets"].as_array().unwrap().iter().map(told))
+        };
+        for more in ["", "&group_by=operation"] {
+            assert_eq!(asked("month", more).await, json!([
+                ["2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z", "15"],
+                ["2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z", "48"],
+            ]));
+            assert_eq!(asked("period", more).await, json!([
+                ["2026-01-31T10:30:00Z", "2026-02-28T10:30:00Z", "3"],
+                ["2026-02-28T10:30:00Z", "2026-03-31T10:30:00Z", "28"],
+                ["2026-03-31T10:30:00Z", "2026-04-30T10:30:00Z", "32"],
+            ]));
+        }
+        let early = "meter=requests&to=2026-01-31T10:30:00Z&window=period";
+        assert_eq!(server.refused(early).await, ("?to".to_owned(), "out_of_range".to_owned()));
+    }
+
     async fn usage_that_is_not_settled_is_not_claimed(store) {
         let mut server = server(&store, &[own::USAGE_READ]).await;
         server.settler.shutdown().await.unwrap();
@@ -238,7 +275,7 @@ on_both_engines! {
             let warn_at = if headline { json!([50, 100]) } else { json!([80, 90, 100]) };
             let resets_at = headline.then_some("2026-03-02T00:00:00Z");
             json!({ "key": key, "kind": kind, "window": window, "meter": headline.then_some("requests"),
-                    "per": if kind == "rate" { "key" } else { "organization" }, "on_exceed": "reject", "used": used, "limit": limit, "remaining": remaining,
+                    "per": if kind == "rate" { "key" } else { "organization" }, "on_exceed": "reject", "used": used, "busiest": null, "limit": limit, "remaining": remaining,
                     "resets_at": resets_at, "warn_at": warn_at, "headline": headline })
         };
         let mut rate = limit("requests_per_second", "rate", Some("second"), 0, Some(10), None);

@@ -7,8 +7,8 @@ mod support;
 
 use facts::{Member, used};
 use insula_kernel::{
-    AdmissionId, Env, EventId, HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, ServiceId, Span, TeamId,
-    UserId,
+    AdmissionId, Env, EventId, HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, ServiceId, Span,
+    TeamId, UserId,
 };
 use insula_metering::{
     Bounded, LimitWindow, Thresholds,
@@ -17,8 +17,9 @@ use insula_metering::{
         Options, Outcome, Report, Settlement,
     },
     reconcile::{self, Part},
-    usage::{self, Period, Scope, Step, Subject, Wanted},
+    usage::{self, Scope, Step, Subject, Wanted, Windows},
 };
+use insula_rating::Anchor;
 use insula_storage::{Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};
 use std::{collections::BTreeSet, fs, sync::Arc};
@@ -228,6 +229,38 @@ on_both_engines! {
         assert_eq!(reconcile::day(&mut tx, org, at(NOON)).await.unwrap(), []);
     }
 
+    async fn a_month_is_put_together_of_its_days_as_each_meter_says(store) {
+        let (mut run, mut settler) = Run::start(&store).await;
+        let org = OrgId::generate(&run.env);
+        let sent = [("2026-02-27T10:00:00Z", 50, 1), ("2026-03-01T10:00:00Z", 9, 2), ("2026-03-01T11:00:00Z", 3, 2),
+                    ("2026-03-03T23:00:00Z", 5, 2), ("2026-03-04T00:00:00Z", 4, 3), ("2026-04-01T00:00:00Z", 70, 4)];
+        for (key, (time, level, member)) in (1..).zip(sent) {
+            let charges = [
+                fold("total", Fold::Add, level),
+                fold("peak", Fold::Max, level),
+                fold("level", Fold::Last, level),
+                fold("people", Fold::Unique([member; 16]), 1),
+            ];
+            run.writer.append_report(&Report { at: at(time), ..report(&run.env, org, key, &charges) }).unwrap();
+        }
+        settler.catch_up().await.unwrap();
+        let mut tx = run.storage.read(Store::Ledger, &Member(org)).await.unwrap();
+        let march = Period { start: at("2026-03-01T00:00:00Z"), end: at("2026-04-01T00:00:00Z") };
+        let months = Windows::months(&Anchor::utc(Instant::from_secs(0)), march.start, march.end).unwrap();
+        for (meter, expected) in [("total", 21), ("peak", 9), ("level", 4), ("people", 2)] {
+            let buckets = usage::buckets(&mut tx, meter, &months).await.unwrap();
+            let found: Vec<_> = buckets.iter().map(|bucket| bucket.quantity.units()).collect();
+            assert_eq!(found, [expected], "{meter}");
+            assert_eq!(usage::total(&mut tx, meter, march).await.unwrap().units(), expected, "{meter}");
+        }
+        let days = usage::buckets(&mut tx, "people", &Windows::days_of(march)).await.unwrap();
+        let days: Vec<_> = days.iter().map(|day| day.quantity.units()).collect();
+        assert_eq!((days.len(), &days[..5]), (31, &[1, 0, 1, 1, 0][..]));
+        let [by_operation] = usage::shares(&mut tx, "total", march, ["operation"]).await.unwrap();
+        let expected = usage::Share { value: Some("job.finished".into()), quantity: Quantity::from_units(21), events: 4 };
+        assert_eq!(by_operation, [expected]);
+    }
+
     async fn usage_is_told_apart_by_what_events_have_in_common(store) {
         let (mut run, mut settler) = Run::start(&store).await;
         let env = run.env.clone();
@@ -376,6 +409,45 @@ on_both_engines! {
         assert_eq!(active(&run).await.len(), 0);
     }
 
+    async fn a_hold_is_forgotten_thirty_days_after_it_was_over_and_no_sooner(store) {
+        let (mut run, mut settler) = Run::start(&store).await;
+        let (env, now) = (run.env.clone(), run.env.now());
+        let org = OrgId::generate(&env);
+        let begun = |expires_at| HoldStep::Begun {
+            limit: "databases", key: None, project: None, team: None, api_key: None, at: now, expires_at,
+        };
+        let minute = now + Span::from_mins(1);
+        let told = [
+            vec![begun(None), HoldStep::Ended { at: minute }],
+            vec![begun(Some(minute))],
+            vec![begun(Some(minute + Span::from_days(9)))],
+            vec![begun(None)],
+        ];
+        let holds = told.each_ref().map(|_| HoldId::generate(&env));
+        for (hold, steps) in holds.into_iter().zip(told) {
+            for what in steps {
+                run.writer.append_hold(&HoldChange { org, hold, what }).unwrap();
+            }
+        }
+        settler.catch_up().await.unwrap();
+        let forget = async |limit| {
+            let mut tx = run.storage.platform_write(Store::Ledger, &Worker::Sweep).await.unwrap();
+            let forgotten = usage::forget_holds(&mut tx, run.env.now(), limit).await.unwrap();
+            tx.commit().await.unwrap();
+            forgotten
+        };
+        run.clock.set(minute + usage::HOLDS_KEPT);
+        assert_eq!(forget(10).await, 0);
+        run.clock.advance(Span::from_micros(1));
+        assert_eq!((forget(1).await, forget(10).await, forget(10).await), (1, 1, 0));
+        let mut tx = run.storage.read(Store::Ledger, &Member(org)).await.unwrap();
+        let mut known = Vec::new();
+        for hold in holds {
+            known.push(usage::hold(&mut tx, hold).await.unwrap().is_some());
+        }
+        assert_eq!(known, [false, false, true, true], "what is held is never forgotten");
+    }
+
     async fn a_hold_outlives_the_request_that_kept_it_and_the_process_that_lost_it(store) {
         let (mut run, settler) = Run::start(&store).await;
         let env = run.env.clone();
@@ -508,7 +580,7 @@ on_both_engines! {
         let schema = if store.database().is_some() { "ledger." } else { "" };
         as_owner(&store, format!("DELETE FROM {schema}usage_event WHERE kind = 'job.finished'")).await;
         let mut tx = run.storage.platform_read(Store::Ledger, &Worker::Settlement).await.unwrap();
-        let day = Period::of(Step::Day, run.env.now());
+        let day = Step::Day.containing(run.env.now());
         let found = reconcile::days(&mut tx, day).await.unwrap();
         assert_eq!(found.len(), 4, "its minute, hour, day and series: {found:?}");
         assert!(found.iter().all(|one| one.meter == "seconds" && one.expected.events == 0 && one.found.events == 1));

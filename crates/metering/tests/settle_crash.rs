@@ -9,7 +9,7 @@ use insula_metering::{
     Settler,
     log::{Charge, Groups, HoldChange, HoldStep, Intent, Log, Options, Outcome, Report, Settlement},
     reconcile,
-    usage::{self, Period, Step, Windows},
+    usage::{self, Step, Windows},
 };
 use insula_storage::{Engine, PostgresUrls, Storage, Store, Worker, args, statements};
 use insula_testkit::{TestStore, on_both_engines};
@@ -231,7 +231,7 @@ on_both_engines! {
         let held = usage::active_holds(&mut tx, env.now()).await.unwrap();
         let held: BTreeSet<_> = held.into_iter().map(|hold| hold.id.uuid()).collect();
         assert!(heard.reported.keys().all(|id| held.contains(&id.uuid())), "a hold is known to the next run");
-        assert_eq!(reconcile::days(&mut tx, Period::of(Step::Day, env.now())).await.unwrap(), []);
+        assert_eq!(reconcile::days(&mut tx, Step::Day.containing(env.now())).await.unwrap(), []);
 
         let now = env.now();
         let sum: i64 = events.values().map(|(tokens, _)| tokens).sum();
@@ -239,7 +239,7 @@ on_both_engines! {
             let before = Span::from_hours(if step == Step::Minute { 12 } else { 7 * 24 });
             let windows = Windows::covering(now - before, now + Span::from_secs(1), step).unwrap();
             let mut tx = storage.read(Store::Ledger, &Member(customer())).await.unwrap();
-            let buckets = usage::buckets(&mut tx, "tokens", windows).await.unwrap();
+            let buckets = usage::buckets(&mut tx, "tokens", &windows).await.unwrap();
             let counted: i64 = buckets.iter().map(|bucket| bucket.quantity.units()).sum();
             assert_eq!(counted, sum, "the roll-ups are the sums of the events");
         }

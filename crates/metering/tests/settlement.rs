@@ -88,7 +88,7 @@ on_both_engines! {
         let ask = async |org, meter, from, to, kind| {
             let windows = Windows::covering(at(from), at(to), kind).unwrap();
             let mut tx = run.storage.read(Store::Ledger, &Member(org)).await.unwrap();
-            let buckets = usage::buckets(&mut tx, meter, windows).await.unwrap();
+            let buckets = usage::buckets(&mut tx, meter, &windows).await.unwrap();
             buckets.iter().map(|bucket| bucket.quantity.units()).collect::<Vec<_>>()
         };
         let (from, to) = ("2026-02-28T22:00:00Z", "2026-03-01T03:00:00Z");

@@ -89,6 +89,7 @@ statements! {
         "INSERT INTO outbox (tenant_id, id, at, kind, payload) VALUES ($1, $2, $3, $4, $5)";
     Every PENDING(limit: Int) =
         "SELECT tenant_id, id, kind, payload FROM outbox WHERE delivered_at IS NULL ORDER BY id LIMIT $1";
+    Every BACKLOG() = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL";
     Every DELIVERED(id: Id, at: Int) = "UPDATE outbox SET delivered_at = $2 WHERE id = $1";
     Every RECEIVE(tenant: Id, message: Id, at: Int) =
         "INSERT INTO inbox (tenant_id, message_id, received_at) VALUES ($1, $2, $3)
@@ -162,6 +163,11 @@ impl PlatformTx {
     /// The oldest messages that wait to be delivered.
     pub async fn pending(&mut self, limit: u32) -> StoreResult<Vec<PendingMessage>> {
         self.fetch_all(&PENDING, args![limit]).await
+    }
+
+    /// How many messages wait to be delivered.
+    pub async fn backlog(&mut self) -> StoreResult<i64> {
+        Ok(self.fetch_one::<(i64,)>(&BACKLOG, args![]).await?.0)
     }
 
     /// Notes that a message was delivered.

@@ -46,7 +46,8 @@ pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
             1 "0001_plans_subscriptions_usage",
             2 "0002_metering",
             3 "0003_overage",
-            4 "0004_billing"
+            4 "0004_forget_holds",
+            5 "0005_billing"
         ),
         Store::Tenant => migrations!("tenant": 1 "0001_tenant_store"),
     }

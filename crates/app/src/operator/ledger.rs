@@ -4,10 +4,10 @@ use super::TAG;
 use crate::platform::Platform;
 use axum::extract::State as Extract;
 use insula_access::{CheckLedger, ReadHealth};
-use insula_kernel::{Error, Instant, OrgId, Result, Span};
+use insula_kernel::{Error, Instant, OrgId, Period, Result, Span};
 use insula_metering::{
     reconcile::{self, Discrepancy, Figure, Part},
-    usage::{Period, Step},
+    usage::Step,
 };
 use insula_storage::Store;
 use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, Query};
@@ -94,6 +94,12 @@ struct PlatformHealth {
     settled_until: Instant,
     /// How far that lies back, in microseconds.
     lag_us: i64,
+    /// Requests let through since the start.
+    admissions: u64,
+    /// Of those, how many haven't ended.
+    in_flight: u64,
+    /// What is held at this moment, over all limits.
+    holds: u64,
     /// Events that were settled since the start.
     events: u64,
     /// Of those that were told, how many were known.
@@ -108,6 +114,8 @@ struct PlatformHealth {
     damaged: u64,
     /// Organizations' days whose sums were compared with their events.
     days_checked: u64,
+    /// The events of those days.
+    events_checked: u64,
     /// Sums that weren't those of their events. Above zero, somebody has to look.
     mismatches: u64,
     /// When the last comparison was.
@@ -135,8 +143,9 @@ impl CheckQuery {
     fn period(&self, now: Instant) -> Result<Period> {
         let to = self.to.unwrap_or(now);
         let from = self.from.unwrap_or(to - Span::from_days(1));
-        let period = Period { start: Period::of(Step::Day, from).start, end: Period::of(Step::Day, to).end };
-        let days = period.end.saturating_since(period.start).as_micros() / Span::from_days(1).as_micros();
+        let period = Step::Day.containing(from);
+        let period = Period { end: Step::Day.containing(to).end, ..period };
+        let days = period.length().as_micros() / Span::from_days(1).as_micros();
         if from > to || days > MOST_DAYS {
             let detail = format!("Name a stretch of at most {MOST_DAYS} days.");
             return Err(Error::invalid_field("?from", "out_of_range", detail));
@@ -162,10 +171,13 @@ async fn get_health(
     Extract(platform): Extract<Platform>,
     Operator(_proof): Operator<ReadHealth>,
 ) -> Result<Json<PlatformHealth>, Failure> {
-    let figures = platform.settler.figures();
+    let (figures, traffic) = (platform.settler.figures(), platform.gate.traffic());
     Ok(Json(PlatformHealth {
         settled_until: figures.settled_until,
         lag_us: figures.lag.as_micros(),
+        admissions: traffic.admitted,
+        in_flight: traffic.in_flight,
+        holds: platform.gate.holds(platform.env.now()),
         events: figures.events,
         duplicates: figures.duplicates,
         recovered: figures.recovered,
@@ -173,6 +185,7 @@ async fn get_health(
         pending: figures.pending,
         damaged: figures.damaged,
         days_checked: figures.checked,
+        events_checked: figures.checked_events,
         mismatches: figures.mismatches,
         checked_at: figures.checked_at,
     }))

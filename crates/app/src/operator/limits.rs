@@ -1,13 +1,13 @@
 //! Limits that the operator sets for one organization alone, in force from its next request on.
 
-use super::TAG;
+use super::{TAG, organization};
 use crate::{platform::Platform, terms::refresh_entitlement};
 use axum::extract::{Path, State as Extract};
 use http::StatusCode;
 use insula_access::OverrideLimits;
 use insula_billing::overrides::{self, LimitOverride, NewOverride};
 use insula_blueprint::{LimitKind, Per};
-use insula_kernel::{Error, OrgId, Page, Result};
+use insula_kernel::{Error, Page, Result};
 use insula_storage::Store;
 use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, RequestInfo};
 use schemars::JsonSchema;
@@ -62,11 +62,6 @@ struct OverrideBody {
     bound: Option<u64>,
     /// Why; it stands in the audit log.
     reason: String,
-}
-
-fn organization(platform: &Platform, org: &str) -> Result<OrgId> {
-    let found = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?;
-    Ok(found.id)
 }
 
 async fn list_overrides(

@@ -74,6 +74,7 @@ pub struct World {
     pub upstream: SocketAddr,
     running: Option<Insula>,
     blueprint: String,
+    env: Env,
 }
 
 impl World {
@@ -84,10 +85,15 @@ impl World {
 
     /// An installation on a fresh store, with a blueprint of the test's own.
     pub async fn with(store: TestStore, blueprint: fn(SocketAddr) -> String) -> Self {
+        Self::in_time(store, blueprint, Env::system()).await
+    }
+
+    /// The same, in a time of the test's own.
+    pub async fn in_time(store: TestStore, blueprint: fn(SocketAddr) -> String, env: Env) -> Self {
         let upstream = upstream().await;
         let text = blueprint(upstream);
-        let running = start(&store, &text).await;
-        Self { address: running.local_addr(), store, upstream, running: Some(running), blueprint: text }
+        let running = start(&store, &text, &env).await;
+        Self { address: running.local_addr(), store, upstream, running: Some(running), blueprint: text, env }
     }
 
     /// Stops the installation.
@@ -100,7 +106,7 @@ impl World {
     /// Stops the installation, if it runs, and starts it again on the same store.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let running = start(&self.store, &self.blueprint).await;
+        let running = start(&self.store, &self.blueprint, &self.env).await;
         self.address = running.local_addr();
         self.running = Some(running);
     }
@@ -127,6 +133,17 @@ impl World {
         let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// What Prometheus would read.
+    pub async fn metrics(&self) -> String {
+        let address = self.running.as_ref().unwrap().metrics_addr().unwrap();
+        let reply = send_to(address, Request::get("/metrics").header("host", "metrics")).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8")
+        );
+        String::from_utf8(reply.body.to_vec()).unwrap()
     }
 
     /// A request of the API, with a token and a JSON body.
@@ -213,13 +230,28 @@ impl World {
 
     /// The operator's access token.
     pub async fn operator(&self) -> String {
-        let body = json!({ "email": OPERATOR, "password": PASSWORD, "client": "native" });
+        self.sign_in(OPERATOR).await
+    }
+
+    /// The access token of who has this address.
+    pub async fn sign_in(&self, email: &str) -> String {
+        let body = json!({ "email": email, "password": PASSWORD, "client": "native" });
         let reply = self.post("/v1/login", "", &body).await.expect(200);
         reply["access_token"].as_str().unwrap().to_owned()
     }
 }
 
-async fn start(store: &TestStore, blueprint: &str) -> Insula {
+async fn send_to(address: SocketAddr, request: http::request::Builder) -> Reply {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let (parts, body) =
+        sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Reply { status: parts.status, headers: parts.headers, body }
+}
+
+async fn start(store: &TestStore, blueprint: &str, env: &Env) -> Insula {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: "http://insula.test".to_owned(),
@@ -233,11 +265,12 @@ async fn start(store: &TestStore, blueprint: &str) -> Insula {
         }),
         cores: Some(2),
         drain_seconds: 5,
+        metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
     };
     let compiled = insula_blueprint::check("blueprint.toml", blueprint)
         .unwrap_or_else(|error| panic!("{error}"))
         .compile();
-    Insula::start(config, Some((compiled, blueprint.to_owned())), Env::system()).await.unwrap().0
+    Insula::start(config, Some((compiled, blueprint.to_owned())), env.clone()).await.unwrap().0
 }
 
 pub fn signup(slug: &str) -> Json {

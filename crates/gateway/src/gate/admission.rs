@@ -158,6 +158,7 @@ impl Admission {
 
     fn end(&mut self, ending: &Ending<'_>) {
         let Some(ticket) = self.ticket.take() else { return };
+        self.lane.counts().ended();
         let released = ending.outcome == Outcome::Released;
         let snapshot = Arc::clone(&self.snapshot);
         let reply = ending.reply.and_then(|body| serde_json::from_slice::<Json>(body).ok());

@@ -102,6 +102,7 @@ impl Gate {
                 return Err(Refusal::from(error).marked(marks));
             }
         };
+        lane.counts().admitted();
         Ok(Admission {
             lane: lane.clone(),
             snapshot: Arc::clone(snapshot),

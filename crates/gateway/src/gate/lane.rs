@@ -1,6 +1,6 @@
 //! What one core thread has of the gate for itself: nothing in here is shared, so nothing in here waits.
 
-use super::identity::IdentityCache;
+use super::{counts::Counts, identity::IdentityCache};
 use bytes::Bytes;
 use http::HeaderValue;
 use insula_kernel::{Env, Instant, OrgId, RequestId, SessionId, UserId};
@@ -9,6 +9,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
+    sync::Arc,
 };
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ pub struct Lane(Rc<Inner>);
 struct Inner {
     env: Env,
     writer: RefCell<Writer>,
+    counts: Arc<Counts>,
     tokens: RefCell<HashMap<[u8; 32], Verified>>,
     identities: RefCell<IdentityCache>,
     random: RefCell<[u8; RANDOM]>,
@@ -45,10 +47,11 @@ pub(crate) struct Verified {
 }
 
 impl Lane {
-    pub(crate) fn new(env: Env, writer: Writer) -> Self {
+    pub(super) fn new(env: Env, writer: Writer, counts: Arc<Counts>) -> Self {
         Self(Rc::new(Inner {
             env,
             writer: RefCell::new(writer),
+            counts,
             tokens: RefCell::default(),
             identities: RefCell::default(),
             random: RefCell::new([0; RANDOM]),
@@ -78,6 +81,15 @@ impl Lane {
         let millis = u64::try_from(now.as_micros() / 1_000).unwrap_or(0);
         let uuid: Uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
         RequestId::from_uuid(uuid)
+    }
+
+    pub(super) fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// Counts a request that was answered with a problem of this code.
+    pub(crate) fn count_refused(&self, code: &str) {
+        self.0.counts.refused(code);
     }
 
     pub(crate) fn writer(&self) -> &RefCell<Writer> {

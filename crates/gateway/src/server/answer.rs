@@ -56,7 +56,10 @@ impl Core {
         client.unread.set(!request.body().is_end_stream());
         let mut reply = match self.decide(client, request, id, id_header.clone(), now).await {
             Ok(reply) => reply,
-            Err(refusal) => problem(refusal, id),
+            Err(refusal) => {
+                self.lane.count_refused(refusal.error.code());
+                problem(refusal, id)
+            }
         };
         reply.headers_mut().insert(X_REQUEST_ID, id_header);
         reply

@@ -1,14 +1,20 @@
 //! `GET /v1/orgs/{org}/limits`.
 
 use super::State;
+use crate::usage::{self, Scope, Step, Subject};
 use axum::extract::State as From;
 use insula_access::{Authorized, ReadLimits};
-use insula_blueprint::{self as blueprint, Compiled, LimitIndex, LimitKind, OnExceed, Per};
+use insula_blueprint::{self as blueprint, Compiled, LimitIndex, LimitKind, OnExceed, Per, QuotaWindow};
 use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _};
+use insula_rating::Anchor;
+use insula_storage::Store;
 use insula_web::{Failure, In, Json};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
+
+/// How long the answer waits for usage to be settled.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where an organization stands with one limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +32,9 @@ pub struct LiveLimit {
 pub trait LiveLimits: Send + Sync {
     /// Where the organization stands with this limit of the blueprint in force, at this instant.
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit;
+
+    /// Where the organization's billing periods begin; `None` if it isn't known.
+    fn anchor(&self, org: OrgId) -> Option<Anchor>;
 }
 
 /// An answer that has to be looked up.
@@ -66,9 +75,13 @@ pub struct Limit {
     /// What happens beyond it.
     #[schemars(extend("enum" = ["reject", "warn", "bill"]))]
     pub on_exceed: &'static str,
-    /// What is used of it by the organization as a whole, in whole units of the meter rounded up, requests in flight
-    /// included. Always 0 for a rate, and for a quota that counts for others.
+    /// What is used of it, in whole units of the meter rounded up. Of what counts for the organization as a whole, requests
+    /// in flight are included; of a quota that counts for each project, team or key, it is what the `busiest` of them has
+    /// used, by whole hours. Always 0 for a rate.
     pub used: i64,
+    /// Who of those that a quota counts for has used most of it: a project, a team, a key by its public part, or a person
+    /// who used no key. Null where it counts for the organization, or nobody used it.
+    pub busiest: Option<String>,
     /// How far it goes; null is unlimited.
     pub limit: Option<i64>,
     /// What is left of it; null where it is unlimited, and for a rate.
@@ -105,11 +118,55 @@ fn limit(declared: &blueprint::Limit, live: LiveLimit, headline: bool, blueprint
             OnExceed::Bill => "bill",
         },
         used,
+        busiest: None,
         limit: bound,
         remaining: bound.filter(|_| kind != "rate").map(|bound| bound.saturating_sub(used).max(0)),
         resets_at: live.resets_at,
         warn_at: declared.warn_at.clone(),
         headline,
+    }
+}
+
+/// Who used most of a quota that counts for each of several.
+struct Busiest {
+    who: String,
+    used: Quantity,
+    resets_at: Instant,
+}
+
+impl State {
+    async fn busiest(
+        &self,
+        proof: &Authorized<ReadLimits>,
+        declared: &blueprint::Limit,
+        blueprint: &Compiled,
+        now: Instant,
+    ) -> Result<Option<Busiest>> {
+        let LimitKind::Quota { meter, window, per } = declared.kind else { return Ok(None) };
+        let scope = match per {
+            Per::Project => Scope::Project,
+            Per::Team => Scope::Team,
+            Per::Key => Scope::Credential,
+            Per::Organization | Per::Address => return Ok(None),
+        };
+        let anchor = self.limits.anchor(proof.organization());
+        let (Some(meter), Some(anchor)) = (blueprint.meter(meter), anchor) else { return Ok(None) };
+        let window = match window {
+            QuotaWindow::Hour => Step::Hour.containing(now),
+            QuotaWindow::Day => Step::Day.containing(now),
+            QuotaWindow::Month => anchor.month_containing(now),
+        };
+        let mut tx = self.storage.read(Store::Ledger, proof).await?;
+        let busiest = usage::busiest(&mut tx, &meter.name, window, scope).await?;
+        Ok(busiest.map(|(subject, used)| {
+            let who = match subject {
+                Subject::Project(id) => id.to_string(),
+                Subject::Team(id) => id.to_string(),
+                Subject::Key(id) => format!("{}_{}", blueprint.product().key_prefix, id.digits()),
+                Subject::User(id) => id.to_string(),
+            };
+            Busiest { who, used, resets_at: window.end }
+        }))
     }
 }
 
@@ -120,13 +177,24 @@ pub(super) async fn list_limits(
     let as_of = state.env.now();
     let blueprint = state.blueprint.load_full();
     let headline = blueprint.product().headline_limit;
+    let per_part = |limit: &blueprint::Limit| matches!(limit.kind, LimitKind::Quota { per, .. } if per != Per::Organization);
+    if blueprint.limits().iter().any(per_part) {
+        // Who used most is known of what is settled; if that takes long, of what was settled before.
+        drop(tokio::time::timeout(PATIENCE, state.settler.flush()).await);
+    }
     let mut items = Vec::new();
     for (index, declared) in blueprint.indexed_limits() {
         let mut live = state.limits.standing(proof.organization(), index, as_of);
         if declared.kind == LimitKind::Stock {
             live.used = state.stocks.count(&proof, index).await?;
         }
-        items.push(limit(declared, live, headline == Some(index), &blueprint));
+        let busiest = state.busiest(&proof, declared, &blueprint, as_of).await?;
+        if let Some(busiest) = &busiest {
+            live.used = busiest.used;
+            live.resets_at = Some(busiest.resets_at);
+        }
+        let shown = limit(declared, live, headline == Some(index), &blueprint);
+        items.push(Limit { busiest: busiest.map(|busiest| busiest.who), ..shown });
     }
     Ok(Json(Limits { as_of, items }))
 }

@@ -5,7 +5,8 @@ use crate::usage::{self, EARLIEST, Grouping, Step, Together, Windows};
 use axum::extract::State as From;
 use insula_access::ReadUsage;
 use insula_blueprint::{Aggregate, Compiled, Meter};
-use insula_kernel::{Error, Instant, KeyId, Quantity, Result, Span};
+use insula_kernel::{Error, Instant, KeyId, Quantity, Result, Scope as _, Span};
+use insula_rating::Anchor;
 use insula_storage::Store;
 use insula_web::{Failure, In, Json, Query};
 use schemars::JsonSchema;
@@ -26,6 +27,8 @@ pub(super) enum WindowName {
     Hour,
     #[default]
     Day,
+    Month,
+    Period,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -35,11 +38,12 @@ pub(super) struct UsageQuery {
     #[schemars(required, with = "String")]
     meter: Option<String>,
     /// From when on; the whole window that this instant lies in is counted. If it isn't said, six days before the day
-    /// of `to`.
+    /// of `to`; of minutes an hour, of months and billing periods 62 days before `to`.
     from: Option<Instant>,
     /// Until when; the whole window that ends at or after this instant is counted. If it isn't said, until now.
     to: Option<Instant>,
-    /// The length of the windows of the calendar, in UTC, to add up; a day if it isn't said.
+    /// The windows to add up, in UTC: minutes, hours, days or months of the calendar, or billing periods. A day if it isn't
+    /// said. Usage is kept by the hour: where billing periods meet within one, it counts for the later.
     #[serde(default)]
     window: WindowName,
     /// By what to tell usage apart, up to three with commas between them: `project`, `team`, `key`, `user`, `operation`,
@@ -118,20 +122,23 @@ impl UsageQuery {
         Err(Error::invalid_field("?meter", "unknown", detail))
     }
 
-    fn windows(&self, now: Instant) -> Result<Windows> {
-        let window = match self.window {
-            WindowName::Minute => Step::Minute,
-            WindowName::Hour => Step::Hour,
-            WindowName::Day => Step::Day,
-        };
+    /// What is asked for; `billing` is where the organization's billing periods begin.
+    fn windows(&self, now: Instant, billing: Option<&Anchor>) -> Result<Windows> {
         let to = self.to.unwrap_or(now);
-        // Today and the six days before it; of minutes, the last hour.
-        let usual = match window {
-            Step::Minute => to - Span::from_hours(1),
-            Step::Hour | Step::Day => to.floor(Span::from_days(1)) - Span::from_days(6),
+        // Today and the six days before it; of minutes, the last hour; of months, the current one and the two before it.
+        let usual = match self.window {
+            WindowName::Minute => to - Span::from_hours(1),
+            WindowName::Hour | WindowName::Day => to.floor(Span::from_days(1)) - Span::from_days(6),
+            WindowName::Month | WindowName::Period => to - Span::from_days(62),
         };
         let from = self.from.unwrap_or_else(|| usual.max(EARLIEST));
-        Windows::covering(from, to, window)
+        match (self.window, billing) {
+            (WindowName::Minute, _) => Windows::covering(from, to, Step::Minute),
+            (WindowName::Hour, _) => Windows::covering(from, to, Step::Hour),
+            (WindowName::Day, _) => Windows::covering(from, to, Step::Day),
+            (WindowName::Period, Some(anchor)) => Windows::months(anchor, from, to),
+            (WindowName::Month | WindowName::Period, _) => Windows::months(&Anchor::utc(EARLIEST), from, to),
+        }
     }
 }
 
@@ -169,7 +176,8 @@ pub(super) async fn get_usage(
     let now = state.env.now();
     let blueprint = state.blueprint.load_full();
     let meter = query.meter(&blueprint)?;
-    let (windows, grouping) = (query.windows(now)?, query.grouping(&blueprint, meter)?);
+    let billing = state.limits.anchor(proof.organization());
+    let (windows, grouping) = (query.windows(now, billing.as_ref())?, query.grouping(&blueprint, meter)?);
     let settled = tokio::time::timeout(PATIENCE, state.settler.flush()).await;
     let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() };
     let mut tx = state.storage.read(Store::Ledger, &proof).await?;
@@ -181,14 +189,14 @@ pub(super) async fn get_usage(
             group: BTreeMap::new(),
             value: value(quantity),
         };
-        usage::buckets(&mut tx, &meter.name, windows).await?.into_iter().map(plain).collect()
+        usage::buckets(&mut tx, &meter.name, &windows).await?.into_iter().map(plain).collect()
     } else {
         let together = match meter.aggregate {
             Aggregate::Max => Together::Max,
             Aggregate::Last => Together::Last,
             Aggregate::Count | Aggregate::Sum | Aggregate::Unique => Together::Add,
         };
-        let told = usage::grouped(&mut tx, &meter.name, together, windows, &grouping).await?;
+        let told = usage::grouped(&mut tx, &meter.name, together, &windows, &grouping).await?;
         let prefix = &blueprint.product().key_prefix;
         let bucket = |usage::GroupedBucket { start, end, mut group, quantity }| {
             if let Some(key) = group.get_mut("key")

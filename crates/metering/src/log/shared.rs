@@ -2,7 +2,7 @@
 //! way of a request, except when a segment is full.
 
 use super::{
-    Options,
+    LogFigures, Options,
     segment::{Origin, Segment},
 };
 use insula_kernel::{Env, Span};
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     unsynced: Mutex<Vec<Arc<Segment>>>,
     /// Segments that the tail hasn't met yet.
     fresh: Mutex<Vec<Arc<Segment>>>,
+    /// How much each writer has written that is charged.
+    charged: Mutex<Vec<Arc<AtomicU64>>>,
     /// Whether a sync has failed.
     failed: AtomicBool,
 }
@@ -55,6 +57,7 @@ impl Shared {
             next_writer: AtomicU64::new(0),
             unsynced: Mutex::default(),
             fresh: Mutex::default(),
+            charged: Mutex::default(),
             failed: AtomicBool::new(false),
         };
         let last = shared.files()?.last().map_or(0, |(sequence, _)| *sequence);
@@ -78,6 +81,24 @@ impl Shared {
     /// A number that no other writer of this process has.
     pub(super) fn new_writer(&self) -> u64 {
         self.next_writer.fetch_add(1, Relaxed)
+    }
+
+    /// A counter for what one writer writes that is charged.
+    pub(super) fn new_count(&self) -> Arc<AtomicU64> {
+        let count = Arc::default();
+        self.charged.lock().push(Arc::clone(&count));
+        count
+    }
+
+    /// What all writers have written that is charged, and the bytes that segments take up.
+    pub(super) fn figures(&self) -> io::Result<LogFigures> {
+        let charged = self.charged.lock().iter().map(|count| count.load(Relaxed)).sum();
+        let mut bytes = 0;
+        for (_, path) in self.files()? {
+            // It may have been settled and removed meanwhile.
+            bytes += fs::metadata(path).map_or(0, |file| file.len());
+        }
+        Ok(LogFigures { charged, bytes })
     }
 
     /// Opens a new segment and shows it to the sync thread and the tail.

@@ -6,7 +6,15 @@ use super::{
     shared::{Shared, Synced, Syncer},
 };
 use insula_kernel::{AdmissionId, Error, ErrorKind, Instant, Span};
-use std::{cell::Cell, fmt, io, marker::PhantomData, sync::Arc};
+use std::{
+    cell::Cell,
+    fmt, io,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 use uuid::Uuid;
 
 /// How long a disk that had no room for a segment isn't asked again: refusing must stay cheap under load.
@@ -22,6 +30,8 @@ pub struct Writer {
     syncer: Arc<Syncer>,
     current: Option<Arc<Segment>>,
     refused: Option<(Instant, i32)>,
+    /// How much was written that is charged; nobody else counts there.
+    charged: Arc<AtomicU64>,
     buffer: Vec<u8>,
     _not_sync: PhantomData<Cell<()>>,
 }
@@ -117,7 +127,9 @@ pub enum UnsettledCause {
 impl Writer {
     pub(super) fn new(number: u16, shared: Arc<Shared>, syncer: Arc<Syncer>) -> Self {
         let token = shared.new_writer();
+        let charged = shared.new_count();
         Self {
+            charged,
             number,
             token,
             shared,
@@ -163,7 +175,15 @@ impl Writer {
     }
 
     fn append_alone(&mut self, charged: Option<Uuid>) -> Result<(), IntentError> {
-        self.append(0, |segment, frame| segment.append_alone(frame, charged)).map(drop)
+        self.append(0, |segment, frame| segment.append_alone(frame, charged))?;
+        self.count(charged);
+        Ok(())
+    }
+
+    fn count(&self, charged: Option<Uuid>) {
+        if charged.is_some() {
+            self.charged.store(self.charged.load(Relaxed) + 1, Relaxed);
+        }
     }
 
     /// Appends what is in the buffer, where there is room for it and for so many settlements more.
@@ -205,7 +225,9 @@ impl Writer {
                 |()| {
                     let charged = settlement.outcome != Outcome::Released;
                     let charged = charged.then(|| ticket.admission.uuid());
-                    Ok(ticket.segment.append_settlement(&self.buffer, charged)?)
+                    ticket.segment.append_settlement(&self.buffer, charged)?;
+                    self.count(charged);
+                    Ok(())
                 },
             )
         } else {

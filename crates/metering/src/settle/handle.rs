@@ -87,9 +87,9 @@ impl SettlerHandle {
         self.counters.unchecked.lock().extend(days);
     }
 
-    /// So many days were checked, and so many sums found wrong.
-    pub(crate) fn checked(&self, days: usize, mismatches: usize) {
-        self.counters.checked(days, mismatches);
+    /// Another day was checked, with so many events, and so many sums found wrong.
+    pub(crate) fn checked(&self, events: u64, mismatches: usize) {
+        self.counters.checked(events, mismatches);
     }
 
     /// What the settler has done and how far it is.
@@ -126,6 +126,8 @@ pub struct Figures {
     pub lag: Span,
     /// Days of organizations whose sums were compared with their events.
     pub checked: u64,
+    /// The events of those days: what was admitted or reported.
+    pub checked_events: u64,
     /// Sums that were found not to be those of their events.
     pub mismatches: u64,
     /// When sums were last compared; the epoch if they never were.
@@ -148,6 +150,7 @@ pub(super) struct Counters {
     pending: AtomicU64,
     settled_until: AtomicI64,
     checked: AtomicU64,
+    checked_events: AtomicU64,
     mismatches: AtomicU64,
     checked_at: AtomicI64,
     /// Days of organizations to which events were added and which weren't checked since.
@@ -174,6 +177,7 @@ impl Counters {
             pending: AtomicU64::default(),
             settled_until: AtomicI64::default(),
             checked: AtomicU64::default(),
+            checked_events: AtomicU64::default(),
             mismatches: AtomicU64::default(),
             checked_at: AtomicI64::default(),
             unchecked: Mutex::default(),
@@ -198,8 +202,9 @@ impl Counters {
         self.unchecked.lock().extend(batch.days());
     }
 
-    pub(super) fn checked(&self, days: usize, mismatches: usize) {
-        self.checked.fetch_add(count(days), Relaxed);
+    pub(super) fn checked(&self, events: u64, mismatches: usize) {
+        self.checked.fetch_add(1, Relaxed);
+        self.checked_events.fetch_add(events, Relaxed);
         self.mismatches.fetch_add(count(mismatches), Relaxed);
         self.checked_at.store(self.env.now().as_micros(), Relaxed);
     }
@@ -223,6 +228,7 @@ impl Counters {
             settled_until,
             lag: self.env.now().saturating_since(settled_until.max(self.since)),
             checked: self.checked.load(Relaxed),
+            checked_events: self.checked_events.load(Relaxed),
             mismatches: self.mismatches.load(Relaxed),
             checked_at: Instant::from_micros(self.checked_at.load(Relaxed)),
         }

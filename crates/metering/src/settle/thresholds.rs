@@ -6,9 +6,9 @@
 use super::tally::{Kind, Tally};
 use crate::{
     store,
-    usage::{Period, Step, Wanted},
+    usage::{Step, Wanted},
 };
-use insula_kernel::{Env, Instant, OrgId};
+use insula_kernel::{Env, Instant, OrgId, Period};
 use insula_storage::{PlatformTx, StoreResult, journal::Message};
 use serde_json::json;
 use std::{
@@ -163,7 +163,7 @@ impl Watch {
         for ((org, meter), minutes) in meters {
             for bounded in self.thresholds.of(org, meter) {
                 for period in bounded.window.periods(&minutes) {
-                    let within = minutes.iter().filter(|(start, _)| period.has_minute(*start));
+                    let within = minutes.iter().filter(|(start, _)| has_minute(period, *start));
                     let by = within.fold(0, |sum: i64, (_, quantity)| sum.saturating_add(*quantity));
                     changed.push(Changed {
                         org,
@@ -184,22 +184,20 @@ fn reaches(used: i64, bound: i64, level: u8) -> bool {
     used > 0 && i128::from(used) * 100 >= i128::from(bound) * i128::from(level)
 }
 
-impl Period {
-    /// Whether the minute that begins then has a part in it, as it has in sums over it.
-    fn has_minute(self, start: Instant) -> bool {
-        start < self.end && self.start < start + Step::Minute.span()
-    }
+/// Whether the minute that begins then has a part in a period, as it has in sums over it.
+fn has_minute(period: Period, start: Instant) -> bool {
+    start < period.end && period.start < start + Step::Minute.span()
 }
 
 impl LimitWindow {
     /// The periods that these minutes lie in.
     fn periods(self, minutes: &[(Instant, i64)]) -> BTreeSet<Period> {
-        let of = |step| minutes.iter().map(move |(start, _)| Period::of(step, *start)).collect();
+        let of = |step: Step| minutes.iter().map(move |(start, _)| step.containing(*start)).collect();
         match self {
             Self::Hour => of(Step::Hour),
             Self::Day => of(Step::Day),
             Self::Month(month) => {
-                let any = minutes.iter().any(|(start, _)| month.has_minute(*start));
+                let any = minutes.iter().any(|(start, _)| has_minute(month, *start));
                 any.then_some(month).into_iter().collect()
             }
         }

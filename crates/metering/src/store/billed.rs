@@ -4,7 +4,8 @@ use super::{
     BEYOND, BilledRow, FORGET_LATE, LATE_DAYS, MEMBERS, MEMBERS_OF, METERS_OF, PIECES, SETTLED,
     query::BILLED_EVENTS,
 };
-use crate::usage::{Period, Step};
+use crate::usage::Step;
+use insula_kernel::Period;
 use insula_kernel::{Instant, OrgId};
 use insula_storage::{PlatformTx, StoreResult, TenantTx, args};
 use std::{collections::BTreeSet, sync::Arc};

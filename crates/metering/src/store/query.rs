@@ -1,11 +1,14 @@
 //! Reading what settlement wrote.
 
 use super::{
-    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, OF_DAY, ORGS_OF_DAYS, SERIES_OF,
-    TOTALS, step,
+    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, FORGET_HOLDS, OF_DAY,
+    ORGS_OF_DAYS, SERIES_OF, TOTALS, step,
 };
-use crate::usage::{CurrentUsage, Period, Step, Wanted};
-use insula_kernel::{HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, ServiceId, TeamId, UserId};
+use crate::{
+    settle::Kind,
+    usage::{CurrentUsage, Step, Wanted, pieces},
+};
+use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, ServiceId, TeamId, UserId};
 use insula_storage::{PlatformTx, StoreResult, TenantTx, args, row, statements};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -13,13 +16,21 @@ use uuid::Uuid;
 statements! {
     catalogue METERING_TENANT_STATEMENTS of Tenant;
     Ledger ROLLUPS(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
-        "SELECT start_at, quantity FROM usage_rollup
+        "SELECT start_at, fold, quantity FROM usage_rollup
          WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5
          ORDER BY start_at";
     Ledger SERIES(tenant: Id, meter: Text, from: Int, to: Int, limit: Int) =
         "SELECT start_at, dims, quantity, last_at FROM usage_series
          WHERE tenant_id = $1 AND meter = $2 AND start_at >= $3 AND start_at < $4
          ORDER BY start_at LIMIT $5";
+    Ledger SERIES_SUMS(tenant: Id, meter: Text, from: Int, to: Int, limit: Int) =
+        "SELECT min(dims), CAST(sum(quantity / 4294967296) AS BIGINT), CAST(sum(quantity % 4294967296) AS BIGINT),
+                CAST(sum(events) AS BIGINT)
+         FROM usage_series WHERE tenant_id = $1 AND meter = $2 AND start_at >= $3 AND start_at < $4
+         GROUP BY series LIMIT $5";
+    Ledger VALUES_COUNTED(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
+        "SELECT count(DISTINCT member) FROM usage_unique
+         WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5";
     Ledger KEY_USES(tenant: Id) = "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1";
     Ledger EVENT(tenant: Id, id: Id) =
         "SELECT id, at, received_at, kind, operation, source, subject, project_id, team_id, key_id, user_id, service_id,
@@ -33,6 +44,9 @@ statements! {
          WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4 AND settled > $5 AND settled <= $6
              AND quantities LIKE $7 ESCAPE '!'
          ORDER BY at, id LIMIT $8";
+    Ledger HOLD(tenant: Id, id: Id) =
+        "SELECT limit_name, hold_key, until, begun_at, expires_at, ended_at FROM hold
+         WHERE tenant_id = $1 AND id = $2 AND limit_name <> ''";
     Ledger CROSSINGS(tenant: Id, from: Int) =
         "SELECT limit_name, subject, period_start, level, crossed_at FROM threshold_crossing
          WHERE tenant_id = $1 AND crossed_at >= $2
@@ -102,6 +116,18 @@ row! {
 }
 
 row! {
+    /// A hold of an organization, ended ones included.
+    pub(crate) struct TakenHoldRow {
+        pub(crate) limit: String,
+        pub(crate) key: Option<String>,
+        pub(crate) until: Option<String>,
+        pub(crate) begun_at: Option<Instant>,
+        pub(crate) expires_at: Option<Instant>,
+        pub(crate) ended_at: Option<Instant>,
+    }
+}
+
+row! {
     /// A sum of a window.
     pub(crate) struct RollupRow {
         pub(crate) meter: String,
@@ -155,7 +181,7 @@ fn number(index: usize) -> i64 {
 pub(crate) async fn totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<i64>> {
     let mut rows = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
-        for (step, piece) in one.period.pieces(Step::Minute) {
+        for (step, piece) in pieces(one.period, Step::Minute) {
             let meter = Arc::clone(&one.meter);
             rows.extend([number(index).into(), one.org.into(), meter.into(), step.text().into()]);
             rows.extend([piece.start.into(), piece.end.into()]);
@@ -178,7 +204,7 @@ pub(crate) type SeriesSum = (usize, String, i64);
 pub(crate) async fn series_of(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<SeriesSum>> {
     let mut rows = Vec::new();
     for (index, one) in wanted.iter().enumerate() {
-        let Period { start, end } = one.period.whole(Step::Hour);
+        let Period { start, end } = Step::Hour.whole(one.period);
         let meter = Arc::clone(&one.meter);
         rows.extend([number(index).into(), one.org.into(), meter.into(), start.into(), end.into()]);
     }
@@ -190,6 +216,11 @@ pub(crate) async fn series_of(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreRe
 /// Holds that go on at this instant.
 pub(crate) async fn active_holds(tx: &mut PlatformTx, now: Instant) -> StoreResult<Vec<HoldRow>> {
     tx.fetch_all(&ACTIVE_HOLDS, args![now]).await
+}
+
+/// Removes holds that were over before an instant, so many at most, and says how many there were.
+pub(crate) async fn forget_holds(tx: &mut PlatformTx, before: Instant, limit: u32) -> StoreResult<u64> {
+    tx.execute(&FORGET_HOLDS, args![before, limit]).await
 }
 
 /// The organizations that used anything on the days that begin in a half-open stretch of time, with those days.
@@ -248,15 +279,71 @@ pub(crate) async fn day_series(
     tx.fetch_rows(&DAY_SERIES, rows.collect()).await
 }
 
-/// Sums of the windows that begin in a half-open stretch of time, those that have any.
+/// What some steps, one after the other, come to.
+#[derive(Clone, Copy)]
+pub(crate) struct Sum {
+    /// How they go together, as it stands in the ledger.
+    fold: i64,
+    pub(crate) quantity: Quantity,
+}
+
+impl Sum {
+    /// With what comes later.
+    pub(crate) fn then(self, later: Self) -> Self {
+        let (known, units) = (self.quantity.units(), later.quantity.units());
+        let is = |kind: Kind| later.fold == i64::from(kind.code());
+        let units = if is(Kind::Max) {
+            known.max(units)
+        } else if is(Kind::Last) {
+            units
+        } else {
+            known.saturating_add(units)
+        };
+        Self { quantity: Quantity::from_units(units), ..later }
+    }
+
+    /// Whether different values are counted, so that several sums don't add up.
+    pub(crate) fn counts_values(self) -> bool {
+        self.fold == i64::from(Kind::Unique.code())
+    }
+}
+
+/// How many different values a meter had in the steps of this kind that begin in a period.
+pub(crate) async fn values(
+    tx: &mut TenantTx,
+    meter: &str,
+    step: Step,
+    period: Period,
+) -> StoreResult<Quantity> {
+    let counted = tx.fetch_one(&VALUES_COUNTED, args![meter, step.text(), period.start, period.end]).await?;
+    let (values,): (i64,) = counted;
+    Ok(Quantity::from_units(values))
+}
+
+/// What series came to in the hours that begin in a period: what their events have in common, as JSON, how much, and how
+/// many events.
+pub(crate) async fn series_sums(
+    tx: &mut TenantTx,
+    meter: &str,
+    period: Period,
+    limit: u32,
+) -> StoreResult<Vec<(String, i64, i64)>> {
+    let rows: Vec<(String, i64, i64, i64)> =
+        tx.fetch_all(&SERIES_SUMS, args![meter, period.start, period.end, limit]).await?;
+    Ok(rows.into_iter().map(|(dims, high, low, events)| (dims, joined(high, low), events)).collect())
+}
+
+/// Sums of the windows that begin in a half-open stretch of time, those that have any, in their order.
 pub(crate) async fn rollups(
     tx: &mut TenantTx,
     meter: &str,
     step: Step,
     from: Instant,
     to: Instant,
-) -> StoreResult<Vec<(Instant, Quantity)>> {
-    tx.fetch_all(&ROLLUPS, args![meter, step.text(), from, to]).await
+) -> StoreResult<Vec<(Instant, Sum)>> {
+    let rows: Vec<(Instant, i64, Quantity)> =
+        tx.fetch_all(&ROLLUPS, args![meter, step.text(), from, to]).await?;
+    Ok(rows.into_iter().map(|(start, fold, quantity)| (start, Sum { fold, quantity })).collect())
 }
 
 /// When each key of the organization was last used.
@@ -267,6 +354,11 @@ pub(crate) async fn key_uses(tx: &mut TenantTx) -> StoreResult<Vec<(KeyId, Insta
 /// An event of the organization.
 pub(crate) async fn event(tx: &mut TenantTx, id: Uuid) -> StoreResult<Option<EventRow>> {
     tx.fetch_optional(&EVENT, args![id]).await
+}
+
+/// A hold of the organization whose beginning is known.
+pub(crate) async fn hold(tx: &mut TenantTx, id: HoldId) -> StoreResult<Option<TakenHoldRow>> {
+    tx.fetch_optional(&HOLD, args![id]).await
 }
 
 /// Levels that were crossed at this instant or later, the latest first: limit, subject, period's start, level, when.

@@ -4,7 +4,7 @@
 //! the events that are listed for it. Both cover what is settled. Events are numbered in the order in which they are
 //! settled, without gaps, so a period and a range of numbers name a set of events that never changes again.
 
-use super::{EARLIEST, LATEST, Step};
+use super::{EARLIEST, LATEST, Step, step::exact};
 use crate::{
     log::Fold,
     settle::{self, DIGEST_MASK, Kind, Part, Sum, counted_at, digest},
@@ -46,7 +46,7 @@ pub async fn settled(tx: &mut PlatformTx) -> StoreResult<i64> {
 ///
 /// Whole minutes come from their sums, what is left at the period's ends from the events themselves.
 pub async fn figure(tx: &mut PlatformTx, org: OrgId, meter: &str, period: Period) -> StoreResult<Figure> {
-    let (stretches, edges) = within(period).exact();
+    let (stretches, edges) = exact(within(period));
     let meter: Arc<str> = meter.into();
     let mut total: Option<Sum> = None;
     let mut add = |sum: Sum| match &mut total {
@@ -78,8 +78,8 @@ pub async fn figure(tx: &mut PlatformTx, org: OrgId, meter: &str, period: Period
 }
 
 /// The part of the period in which usage can lie.
-fn within(period: Period) -> super::Period {
-    super::Period { start: period.start.max(EARLIEST), end: period.end.min(LATEST) }
+fn within(period: Period) -> Period {
+    Period { start: period.start.max(EARLIEST), end: period.end.min(LATEST) }
 }
 
 /// What the events of a short stretch charge of a meter.
@@ -87,7 +87,7 @@ async fn events_of(
     tx: &mut PlatformTx,
     org: OrgId,
     meter: &str,
-    stretch: super::Period,
+    stretch: Period,
 ) -> StoreResult<Vec<(Instant, Uuid, Part)>> {
     let mut found = Vec::new();
     let mut after = (stretch.start, Uuid::nil());
@@ -113,7 +113,7 @@ fn part_of(id: Uuid, quantities: &str, meter: &str) -> StoreResult<Option<Part>>
 /// The meters that an organization used on any of the days, in UTC, that have a part in the period, in the order of their
 /// names.
 pub async fn meters(tx: &mut PlatformTx, org: OrgId, period: Period) -> StoreResult<Vec<String>> {
-    let whole = within(period).whole(Step::Day);
+    let whole = Step::Day.whole(within(period));
     let next = |day: &Instant| Some(*day + Step::Day.span());
     let days = std::iter::successors(Some(whole.start), next).take_while(|day| *day < whole.end);
     Ok(store::meters_of(tx, org, days).await?.into_iter().collect())
@@ -245,18 +245,18 @@ async fn used_hours(
     meter: &str,
     period: Period,
     after: Option<(Instant, Uuid)>,
-) -> StoreResult<Vec<super::Period>> {
+) -> StoreResult<Vec<Period>> {
     let mut period = within(period);
     if let Some((at, _)) = after {
         period.start = period.start.max(counted_at(at));
     }
-    let whole = period.whole(Step::Hour);
-    let mut stretches: Vec<super::Period> = Vec::new();
+    let whole = Step::Hour.whole(period);
+    let mut stretches: Vec<Period> = Vec::new();
     for (start, _) in store::rollups(tx, meter, Step::Hour, whole.start, whole.end).await? {
         let end = (start + Step::Hour.span()).min(period.end);
         match stretches.last_mut() {
             Some(last) if last.end == start => last.end = end,
-            _ => stretches.push(super::Period { start: start.max(period.start), end }),
+            _ => stretches.push(Period { start: start.max(period.start), end }),
         }
     }
     // What makes no sense for its time counts at the beginning of time, and is listed there.

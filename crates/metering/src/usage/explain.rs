@@ -4,7 +4,7 @@ use crate::{
     log::{Check, Checks, Fold},
     settle, store,
 };
-use insula_kernel::{Instant, KeyId, ProjectId, Quantity, ServiceId, TeamId, UserId};
+use insula_kernel::{HoldId, Instant, KeyId, ProjectId, Quantity, ServiceId, TeamId, UserId};
 use insula_storage::{StoreError, StoreResult, TenantTx};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -118,6 +118,33 @@ fn record(row: store::EventRow) -> StoreResult<EventRecord> {
         bytes_out: row.bytes_out,
         duration_us: row.duration_us,
     })
+}
+
+/// A hold that was taken, whether or not it goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakenHold {
+    /// Of which limit, by its name in the blueprint.
+    pub limit: String,
+    /// By what its holder names it.
+    pub key: Option<String>,
+    /// The type of event that ends it.
+    pub until: Option<String>,
+    /// When it began.
+    pub begun_at: Option<Instant>,
+    /// When it ends by itself, or would have.
+    pub expires_at: Option<Instant>,
+    /// When it was ended.
+    pub ended_at: Option<Instant>,
+}
+
+/// The hold of this id, which has the digits of the admission that took it; `None` if the organization has none, or if
+/// it ended so long ago that it was forgotten.
+pub async fn hold(tx: &mut TenantTx, id: HoldId) -> StoreResult<Option<TakenHold>> {
+    let row = store::hold(tx, id).await?;
+    Ok(row.map(|row| {
+        let store::TakenHoldRow { limit, key, until, begun_at, expires_at, ended_at } = row;
+        TakenHold { limit, key, until, begun_at, expires_at, ended_at }
+    }))
 }
 
 /// A warning that was given.

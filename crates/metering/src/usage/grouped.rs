@@ -2,7 +2,7 @@
 
 use super::{Step, Windows};
 use crate::store;
-use insula_kernel::{Error, Instant, Quantity, Result};
+use insula_kernel::{Error, Instant, Period, Quantity, Result};
 use insula_storage::{StoreError, TenantTx};
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, HashMap};
@@ -58,14 +58,15 @@ pub async fn grouped(
     tx: &mut TenantTx,
     meter: &str,
     together: Together,
-    windows: Windows,
+    windows: &Windows,
     grouping: &Grouping,
 ) -> Result<Vec<GroupedBucket>> {
     if windows.step == Step::Minute {
         let detail = "Usage is told apart by the hour: ask for windows of an hour or a day.";
         return Err(Error::invalid_field("?window", "out_of_range", detail));
     }
-    let rows = store::series(tx, meter, windows.first, windows.end, MOST_SERIES + 1).await?;
+    let Period { start, end } = windows.steps();
+    let rows = store::series(tx, meter, start, end, MOST_SERIES + 1).await?;
     let too_many = || {
         let detail = "There is too much to tell apart; ask for a shorter stretch, or filter.";
         Error::invalid_field("?from", "too_many_buckets", detail)
@@ -74,13 +75,13 @@ pub async fn grouped(
         return Err(too_many());
     }
     let mut groups: HashMap<String, Option<BTreeMap<String, String>>> = HashMap::new();
-    let mut sums: BTreeMap<(Instant, BTreeMap<String, String>), Sum> = BTreeMap::new();
+    let mut sums: BTreeMap<(Period, BTreeMap<String, String>), Sum> = BTreeMap::new();
     for (start, dims, quantity, last_at) in rows {
         if !groups.contains_key(&dims) {
             groups.insert(dims.clone(), grouping.group(&dims)?);
         }
         let Some(Some(group)) = groups.get(&dims) else { continue };
-        let window = start.floor(windows.step.span());
+        let Some(window) = windows.of_step(start) else { continue };
         let place = (window, group.clone());
         let sum =
             sums.get(&place).map_or((quantity, last_at), |known| together.fold(*known, (quantity, last_at)));
@@ -90,9 +91,9 @@ pub async fn grouped(
         }
     }
     let bucket =
-        |((start, group), (quantity, _)): ((Instant, BTreeMap<String, String>), Sum)| GroupedBucket {
-            start,
-            end: start + windows.step.span(),
+        |((window, group), (quantity, _)): ((Period, BTreeMap<String, String>), Sum)| GroupedBucket {
+            start: window.start,
+            end: window.end,
             group,
             quantity: Quantity::from_units(quantity),
         };

@@ -1,9 +1,8 @@
 //! What a start of the process begins with: what was used, what is held, what is allowed.
 
-use super::Period;
 use super::Step;
 use crate::store;
-use insula_kernel::{HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, TeamId, UserId};
+use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, Span, TeamId, UserId};
 use insula_storage::{PlatformTx, StoreError, StoreResult};
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
@@ -107,7 +106,7 @@ pub async fn scoped(tx: &mut PlatformTx, wanted: &[Wanted], scope: Scope) -> Sto
 
 impl Scope {
     /// Whom a series counts for.
-    fn subject(self, dims: &str) -> StoreResult<Option<Subject>> {
+    pub(super) fn subject(self, dims: &str) -> StoreResult<Option<Subject>> {
         let dims: serde_json::Value =
             serde_json::from_str(dims).map_err(|error| StoreError::Failed(format!("dims: {error}")))?;
         fn id<T: FromStr>(dims: &serde_json::Value, name: &str) -> Option<T> {
@@ -146,6 +145,14 @@ pub struct ActiveHold {
     pub begun_at: Instant,
     /// When it ends by itself.
     pub expires_at: Option<Instant>,
+}
+
+/// How long a hold that is over is remembered.
+pub const HOLDS_KEPT: Span = Span::from_days(30);
+
+/// Forgets holds that ended or ran out longer ago than [`HOLDS_KEPT`], so many at most, and says how many there were.
+pub async fn forget_holds(tx: &mut PlatformTx, now: Instant, limit: u32) -> StoreResult<u64> {
+    store::forget_holds(tx, now - HOLDS_KEPT, limit).await
 }
 
 /// The holds that go on at this instant, of all organizations.

@@ -1,6 +1,6 @@
 //! Lengths of time that are summed up, and how a stretch of time is put together of them.
 
-use insula_kernel::{Instant, Span};
+use insula_kernel::{Instant, Period, Span};
 use std::sync::{Arc, LazyLock};
 
 /// A length of time of the calendar, in UTC, for which sums are kept.
@@ -47,6 +47,18 @@ impl Step {
         at.floor(self.span())
     }
 
+    /// The one that this instant lies in.
+    #[must_use]
+    pub fn containing(self, at: Instant) -> Period {
+        let start = self.start(at);
+        Period { start, end: start + self.span() }
+    }
+
+    /// The whole ones that have a part in a period.
+    pub(crate) fn whole(self, period: Period) -> Period {
+        Period { start: self.start(period.start), end: self.next(period.end) }
+    }
+
     /// The start of the first that begins at this instant or later.
     fn next(self, at: Instant) -> Instant {
         let start = self.start(at);
@@ -72,78 +84,43 @@ impl Step {
     }
 }
 
-/// A half-open stretch of time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Period {
-    /// The first instant.
-    pub start: Instant,
-    /// The first instant after it.
-    pub end: Instant,
+/// The stretches of whole steps, as long ones as there are and none shorter than `shortest`, that make up a period. Where
+/// it doesn't begin or end with a step of the shortest kind, the whole of that is in: sums over it may come out too large,
+/// never too small.
+pub(crate) fn pieces(period: Period, shortest: Step) -> Vec<(Step, Period)> {
+    let mut pieces = Vec::new();
+    cover(shortest.whole(period), Step::Day, shortest, &mut pieces);
+    pieces
 }
 
-impl Period {
-    /// The window of this step that the instant lies in.
-    #[must_use]
-    pub fn of(step: Step, at: Instant) -> Self {
-        let start = step.start(at);
-        Self { start, end: start + step.span() }
-    }
-
-    /// Whether the instant lies in it.
-    #[must_use]
-    pub fn contains(self, at: Instant) -> bool {
-        (self.start..self.end).contains(&at)
-    }
-
-    /// The stretches of whole steps, as long ones as there are and none shorter than `shortest`, that make it up. Where it
-    /// doesn't begin or end with a step of the shortest kind, the whole of that is in: sums over it may come out too
-    /// large, never too small.
-    pub(crate) fn pieces(self, shortest: Step) -> Vec<(Step, Self)> {
-        let mut pieces = Vec::new();
-        self.whole(shortest).cover(Step::Day, shortest, &mut pieces);
-        pieces
-    }
-
-    /// The stretches of whole minutes, hours and days that lie in it, and what is left at its ends: of a minute each, or
-    /// of one minute all there is.
-    pub(crate) fn exact(self) -> (Vec<(Step, Self)>, Vec<Self>) {
-        let inner = Self { start: Step::Minute.next(self.start), end: Step::Minute.start(self.end) };
-        let mut pieces = Vec::new();
-        inner.cover(Step::Day, Step::Minute, &mut pieces);
-        let edges = if inner.start > inner.end {
-            [self, Self { start: self.end, end: self.end }]
-        } else {
-            [Self { start: self.start, end: inner.start }, Self { start: inner.end, end: self.end }]
-        };
-        (pieces, edges.into_iter().filter(|edge| edge.start < edge.end).collect())
-    }
-
-    /// The whole steps that have a part in it.
-    pub(crate) fn whole(self, step: Step) -> Self {
-        Self { start: step.start(self.start), end: step.next(self.end) }
-    }
-
-    fn cover(self, step: Step, shortest: Step, pieces: &mut Vec<(Step, Self)>) {
-        if self.start >= self.end {
-            return;
-        }
-        let inner = Self { start: step.next(self.start), end: step.start(self.end) };
-        let shorter = step.shorter().filter(|shorter| *shorter >= shortest);
-        if inner.start < inner.end {
-            pieces.push((step, inner));
-            if let Some(shorter) = shorter {
-                Self { start: self.start, end: inner.start }.cover(shorter, shortest, pieces);
-                Self { start: inner.end, end: self.end }.cover(shorter, shortest, pieces);
-            }
-        } else if let Some(shorter) = shorter {
-            self.cover(shorter, shortest, pieces);
-        }
-    }
+/// The stretches of whole minutes, hours and days that lie in a period, and what is left at its ends: of a minute each, or
+/// of one minute all there is.
+pub(crate) fn exact(period: Period) -> (Vec<(Step, Period)>, Vec<Period>) {
+    let inner = Period { start: Step::Minute.next(period.start), end: Step::Minute.start(period.end) };
+    let mut pieces = Vec::new();
+    cover(inner, Step::Day, Step::Minute, &mut pieces);
+    let edges = if inner.start > inner.end {
+        [period, Period { start: period.end, end: period.end }]
+    } else {
+        [Period { start: period.start, end: inner.start }, Period { start: inner.end, end: period.end }]
+    };
+    (pieces, edges.into_iter().filter(|edge| edge.start < edge.end).collect())
 }
 
-impl From<insula_kernel::Period> for Period {
-    fn from(insula_kernel::Period { start, end }: insula_kernel::Period) -> Self {
-        Self { start, end }
+fn cover(period: Period, step: Step, shortest: Step, pieces: &mut Vec<(Step, Period)>) {
+    if period.start >= period.end {
+        return;
+    }
+    let inner = Period { start: step.next(period.start), end: step.start(period.end) };
+    let shorter = step.shorter().filter(|shorter| *shorter >= shortest);
+    if inner.start < inner.end {
+        pieces.push((step, inner));
+        if let Some(shorter) = shorter {
+            cover(Period { start: period.start, end: inner.start }, shorter, shortest, pieces);
+            cover(Period { start: inner.end, end: period.end }, shorter, shortest, pieces);
+        }
+    } else if let Some(shorter) = shorter {
+        cover(period, shorter, shortest, pieces);
     }
 }
 
@@ -153,7 +130,7 @@ mod tests {
 
     fn pieces(from: &str, to: &str, shortest: Step) -> Vec<(Step, String, String)> {
         let period = Period { start: from.parse().unwrap(), end: to.parse().unwrap() };
-        let mut pieces = period.pieces(shortest);
+        let mut pieces = super::pieces(period, shortest);
         pieces.sort_by_key(|(_, piece)| *piece);
         for pair in pieces.windows(2) {
             assert_eq!(pair[0].1.end, pair[1].1.start, "no gaps and nothing twice");

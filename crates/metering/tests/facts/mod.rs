@@ -18,7 +18,7 @@ impl Scope for Member {
 pub(crate) async fn used(storage: &Storage, org: OrgId, meter: &str) -> i64 {
     let windows = Windows::covering(at(NOON), at(NOON) + Span::from_secs(1), Step::Day).unwrap();
     let mut tx = storage.read(Store::Ledger, &Member(org)).await.unwrap();
-    let buckets = usage::buckets(&mut tx, meter, windows).await.unwrap();
+    let buckets = usage::buckets(&mut tx, meter, &windows).await.unwrap();
     assert_eq!(buckets.len(), 1);
     buckets[0].quantity.units()
 }
