@@ -15,11 +15,12 @@ pub use caller::{Authorized, AuthorizedOperator, Caller, OperatorCaller};
 pub use explain::{Explanation, Reason, explain};
 pub use grant::{Grant, GrantedOn, effective_permissions, ensure_grantable};
 pub use operation::{
-    ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey, CreateProject, CreateService,
-    CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers, ListOrganizations,
-    ListProjects, ListServices, ListTeams, OPERATIONS, OPERATOR_OPERATIONS, Operation, OperationInfo,
-    OperatorOperation, OverrideLimits, ReadBlueprint, ReadHealth, ReadLimits, ReadOrganization,
-    ReadSubscription, ReadUsage, RevokeKey, RevokeService, RotateKey, SuspendOrganization, TenantOperation,
-    UpdateKey, UpdateOrganization, UpdateProject, UpdateTeam,
+    AdvanceClock, ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey, CreateProject,
+    CreateService, CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers,
+    ListOrganizations, ListProjects, ListServices, ListTeams, ManageBilling, OPERATIONS, OPERATOR_OPERATIONS,
+    Operation, OperationInfo, OperatorOperation, OverrideLimits, ReadBilling, ReadBlueprint, ReadHealth,
+    ReadInvoices, ReadLimits, ReadOrganization, ReadSubscription, ReadUsage, RevokeKey, RevokeService,
+    RotateKey, SuspendOrganization, TenantOperation, UpdateBillingProfile, UpdateKey, UpdateOrganization,
+    UpdateProject, UpdateTeam,
 };
 pub use principal::Principal;

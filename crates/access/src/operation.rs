@@ -100,6 +100,10 @@ operations! {
         ReadSubscription = "readSubscription" needs BILLING_READ;
         /// Change the terms of the subscription.
         ChangeSubscription = "changeSubscription" needs BILLING_MANAGE;
+        /// See invoices, down to the events behind their lines.
+        ReadInvoices = "readInvoices" needs BILLING_READ;
+        /// Say who is billed.
+        UpdateBillingProfile = "updateBillingProfile" needs BILLING_MANAGE;
         /// See every limit with what is used of it.
         ReadLimits = "readLimits" needs USAGE_READ;
     }
@@ -121,6 +125,12 @@ operations! {
         ApplyBlueprint = "applyBlueprint" needs BLUEPRINT_APPLY;
         /// Set how far a limit goes for one organization.
         OverrideLimits = "overrideLimits" needs OPERATOR_MANAGE;
+        /// See what organizations are charged.
+        ReadBilling = "readBilling" needs OPERATOR_READ;
+        /// Change what organizations are charged: pay, void and credit invoices, add items, move subscribers.
+        ManageBilling = "manageBilling" needs OPERATOR_MANAGE;
+        /// Move the clock of an organization that has a test clock.
+        AdvanceClock = "advanceClock" needs OPERATOR_MANAGE;
         /// Stop an organization's traffic.
         SuspendOrganization = "suspendOrganization" needs OPERATOR_MANAGE;
         /// See what upstreams authenticate with, without the secrets.

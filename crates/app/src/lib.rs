@@ -20,7 +20,7 @@ mod restore;
 mod server;
 mod sign_up;
 mod start;
-mod terms;
+mod subscriptions;
 mod workers;
 
 pub use config::{Config, FirstOperator, read_secret};

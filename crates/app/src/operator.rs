@@ -1,5 +1,6 @@
 //! Endpoints of the operator's staff: organizations, and the blueprint in force.
 
+pub(crate) mod billing;
 mod ledger;
 mod limits;
 
@@ -84,6 +85,7 @@ pub(crate) fn api() -> Api<Platform> {
         )
         .merge(limits::api())
         .merge(ledger::api())
+        .merge(billing::api())
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

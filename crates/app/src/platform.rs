@@ -25,6 +25,8 @@ pub(crate) struct Platform {
     pub(crate) gate: Arc<Gate>,
     pub(crate) settler: SettlerHandle,
     pub(crate) secure_cookies: bool,
+    /// Whether one bare address serves everything, as in development.
+    pub(crate) is_development: bool,
     /// Held while a blueprint is put in force: one after the other.
     pub(crate) applying: Arc<tokio::sync::Mutex<()>>,
 }

@@ -146,6 +146,10 @@ struct SignUpOrganization {
     slug: String,
     /// The plan; the product's default if not said.
     plan: Option<String>,
+    /// Whether its time can be moved ahead, to see what billing does. Only where the platform has no host names of its
+    /// own, which is in development.
+    #[serde(default)]
+    test_clock: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -222,10 +226,15 @@ async fn sign_up(
         name: organization.name.clone(),
         slug: organization.slug.clone(),
         plan: organization.plan.clone(),
+        test_clock: organization.test_clock,
         email: owner.email.clone(),
         password: owner.password.clone(),
         display_name: owner.display_name.clone(),
     };
+    if application.test_clock && !platform.is_development {
+        let detail = "Only the operator makes organizations with a test clock here.";
+        return Err(Error::invalid_field("/organization/test_clock", "unavailable", detail).into());
+    }
     let checked = application.check(&platform.blueprint.load())?;
     let _turn = state.slugs.turn(checked.slug()).await;
     let mut tx = platform.storage.platform_read(Store::Directory, &Worker::SignUp).await?;

@@ -2,7 +2,7 @@
 
 use crate::{
     console, explain, leases, operator, platform::Platform, projects::KeysOfProjects, public, report,
-    sign_up::SlugQueue, terms,
+    sign_up::SlugQueue, subscriptions,
 };
 use axum::{Extension, Router, routing::get};
 use http::header;
@@ -30,7 +30,7 @@ struct Endpoints {
     identity: Api<insula_identity::http::State>,
     metering: Api<insula_metering::http::State>,
     billing: Api<insula_billing::http::State>,
-    terms: Api<Platform>,
+    subscriptions: Api<Platform>,
     report: Api<Platform>,
     explain: Api<Platform>,
     leases: Api<leases::State>,
@@ -44,7 +44,7 @@ fn endpoints() -> Endpoints {
         identity: insula_identity::http::api(),
         metering: insula_metering::http::api(),
         billing: insula_billing::http::api(),
-        terms: terms::api(),
+        subscriptions: subscriptions::api(),
         report: report::api(),
         explain: explain::api(),
         leases: leases::api(),
@@ -64,7 +64,7 @@ pub fn openapi() -> Json {
         all.leases.endpoints(),
         all.explain.endpoints(),
         all.billing.endpoints(),
-        all.terms.endpoints(),
+        all.subscriptions.endpoints(),
         all.operator.endpoints(),
     ];
     insula_web::document(&described.concat(), "Insula", env!("CARGO_PKG_VERSION"))
@@ -88,7 +88,12 @@ pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
         limits: limits.clone(),
         stocks: limits,
     };
-    let billing = insula_billing::http::State { storage: storage.clone(), blueprint };
+    let billing = insula_billing::http::State {
+        storage: storage.clone(),
+        blueprint,
+        env: platform.env.clone(),
+        settler: platform.settler.clone(),
+    };
     let leases = leases::State { platform: platform.clone(), ingest: Arc::clone(ingest) };
     Router::new()
         .merge(all.public.into_router().with_state(public))
@@ -97,7 +102,7 @@ pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
         .merge(all.identity.into_router().with_state(identity))
         .merge(all.metering.into_router().with_state(metering))
         .merge(all.billing.into_router().with_state(billing))
-        .merge(all.terms.into_router().with_state(platform.clone()))
+        .merge(all.subscriptions.into_router().with_state(platform.clone()))
         .merge(all.report.into_router().with_state(platform.clone()))
         .merge(all.explain.into_router().with_state(platform.clone()))
         .merge(all.leases.into_router().with_state(leases))

@@ -6,7 +6,10 @@
 //!    off the list. If that doesn't happen, whatever the reason, the note comes due and the sweep removes what was made.
 
 use crate::platform::Platform;
-use insula_billing::subscription::{self, Terms};
+use insula_billing::{
+    Terms,
+    subscription::{self, NewSubscription},
+};
 use insula_blueprint::Compiled;
 use insula_identity::{
     Password, member,
@@ -38,6 +41,8 @@ pub(crate) struct Application {
     pub(crate) name: String,
     pub(crate) slug: String,
     pub(crate) plan: Option<String>,
+    /// Whether its time can be moved.
+    pub(crate) test_clock: bool,
     pub(crate) email: String,
     pub(crate) password: Secret<String>,
     pub(crate) display_name: String,
@@ -48,6 +53,7 @@ pub(crate) struct Checked {
     name: String,
     slug: Slug,
     plan: String,
+    test_clock: bool,
     email: Email,
     password: Password,
     display_name: String,
@@ -108,7 +114,7 @@ impl Application {
         let display_name = keep(check_name(&self.display_name, "/owner/display_name"), &mut wrong);
         match (name, slug, plan, email, password, display_name) {
             (Some(name), Some(slug), Some(plan), Some(email), Some(password), Some(display_name)) => {
-                Ok(Checked { name, slug, plan, email, password, display_name })
+                Ok(Checked { name, slug, plan, test_clock: self.test_clock, email, password, display_name })
             }
             _ => Err(Error::invalid(wrong)),
         }
@@ -174,7 +180,10 @@ impl Checked {
 
         platform.storage.tenant_stores(&Worker::SignUp).create(org, now).await?;
         let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::SignUp).await?;
-        let (plan_version, terms) = subscription::prepare(&mut tx, &platform.env, org, &self.plan).await?;
+        let new = NewSubscription { test_clock: self.test_clock, ..NewSubscription::to(&self.plan) };
+        let blueprint = platform.blueprint.load_full();
+        let (plan_version, terms) =
+            subscription::prepare(&mut tx, &platform.env, &blueprint, org, &new).await?;
         tx.commit().await?;
         Ok(Prepared {
             organization: NewOrganization { id: org, name: self.name, slug: self.slug, plan: self.plan },

@@ -102,7 +102,7 @@ impl Insula {
         let first = first_operator(&storage, &env, &hasher, config.operator.as_ref()).await?;
         let parts = Parts { storage, env, keyring, hasher, compiled, number, settler };
         let secure = config.public_url.starts_with("https://");
-        let loaded = load(parts, &config.public_url, secure).await;
+        let loaded = load(parts, &config, secure).await;
         let Loaded { platform, organizations, own } = loaded.map_err(|error| ("the start failed", error))?;
         let restored = restore(&platform, &organizations, &own).await;
         restored.map_err(|error| ("what was used can't be read", error))?;
@@ -272,15 +272,16 @@ struct Loaded {
 }
 
 /// Loads what requests are decided with.
-async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Loaded> {
+async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loaded> {
+    let public_url = &config.public_url;
     let Parts { storage, env, keyring, hasher, compiled, number, settler } = parts;
     let now = env.now();
     let mut tx = storage.platform_write(Store::Directory, &Worker::Start).await?;
     let keys = signing_keys(&mut tx, &env, &keyring).await?;
     tx.commit().await?;
     let newest = keys.first().cloned().ok_or_else(|| Error::internal("there is no signing key"))?;
-    let verifier = TokenVerifier::new(public_url.to_owned(), keys.iter().map(|key| (key.id(), key.public())));
-    let signer = TokenSigner::new(public_url.to_owned(), newest);
+    let verifier = TokenVerifier::new(public_url.clone(), keys.iter().map(|key| (key.id(), key.public())));
+    let signer = TokenSigner::new(public_url.clone(), newest);
 
     let mut tx = storage.platform_read(Store::Directory, &Worker::Snapshot).await?;
     let organizations = insula_tenancy::Live::load(insula_tenancy::load(&mut tx).await?)
@@ -331,6 +332,7 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Lo
         gate: Arc::new(gate),
         settler,
         secure_cookies,
+        is_development: config.platform_hosts.is_empty(),
         applying: Arc::default(),
     };
     Ok(Loaded { platform, organizations: known, own })

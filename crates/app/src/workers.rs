@@ -1,11 +1,11 @@
 //! What goes on in the background: messages from outboxes, due work, expired replies.
 
-use crate::{platform::Platform, sign_up};
+use crate::{operator::billing::run_due, platform::Platform, sign_up, subscriptions::refresh_entitlement};
 use insula_billing::subscription;
 use insula_kernel::{Epoch, Error, OrgId, Result, Span};
 use insula_metering::{reconcile, usage};
 use insula_storage::{Store, Worker, journal::PendingMessage};
-use insula_tenancy::{LiveOrganization, Organization};
+use insula_tenancy::{LiveOrganization, Organization, Status};
 use insula_web::Idempotency;
 use std::time::Duration;
 use tokio::{
@@ -80,6 +80,7 @@ pub(crate) async fn round(platform: &Platform) -> Result<()> {
     deliver(platform, Store::Directory).await?;
     deliver(platform, Store::Ledger).await?;
     carry_out(platform).await?;
+    while run_due(platform, BATCH).await? == BATCH as usize {}
     let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Sweep).await?;
     Idempotency::forget(&mut tx, platform.env.now()).await?;
     tx.commit().await?;
@@ -108,12 +109,16 @@ async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
     if message.kind == "limit.threshold_reached" {
         tracing::info!(org = %message.org, message = message.payload, "a limit is nearly used up");
     }
-    if message.kind != "organization.created" {
-        return Ok(());
+    match message.kind.as_str() {
+        "organization.created" => {}
+        "subscription.changed" => return refresh_entitlement(platform, message.org).await,
+        "subscription.lapsed" => return set_service(platform, message, Status::Suspended).await,
+        "subscription.recovered" => return set_service(platform, message, Status::Active).await,
+        _ => return Ok(()),
     }
     let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Relay).await?;
     if tx.receive(message, platform.env.now()).await? {
-        subscription::activate(&mut tx, message.org).await?;
+        subscription::activate(&mut tx, &platform.env, &platform.blueprint.load_full(), message.org).await?;
     }
     tx.commit().await?;
     if platform.organizations.get(message.org).is_none() {
@@ -124,6 +129,20 @@ async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
             absorb(platform, &organization).await?;
         }
     }
+    Ok(())
+}
+
+/// Stops an organization that doesn't pay, or lets it go on once it has paid. One that stands so already stays.
+async fn set_service(platform: &Platform, message: &PendingMessage, status: Status) -> Result<()> {
+    let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Billing).await?;
+    if tx.receive(message, platform.env.now()).await?
+        && insula_tenancy::set_service(&mut tx, &platform.env, message.org, status).await?
+    {
+        tx.commit().await?;
+        platform.organizations.change(message.org, |live| live.status = status);
+        return Ok(());
+    }
+    tx.commit().await?;
     Ok(())
 }
 

@@ -1,104 +1,29 @@
 //! Plans and the blueprints they come from, every version kept.
 
-use crate::store::{
-    BLUEPRINT_VERSION, CURRENT_BLUEPRINT, CURRENT_PLAN, CURRENT_VERSIONS, INSERT_BLUEPRINT, INSERT_PLAN,
+use crate::{
+    definition::{AddOnDefinition, Definition},
+    store::{
+        BLUEPRINT_VERSION, CURRENT_BLUEPRINT, CURRENT_PLAN, CURRENT_VERSIONS, INSERT_BLUEPRINT, INSERT_PLAN,
+    },
 };
-use crate::subscription::Terms;
-use insula_blueprint::{Bound as Declared, Compiled, Limit, LimitIndex, LimitKind, OnExceed, Plan};
-use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result, Scale};
-use insula_limits::{Bound, Entitlement};
-use insula_rating::Interval;
+use insula_blueprint::Compiled;
+use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result};
 use insula_storage::{PlatformTx, args, row};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::HashMap;
 
-/// What a version of a plan offers, in names: it can be read beside any later blueprint.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Definition {
-    /// Prices by interval and currency.
-    pub prices: Vec<Json>,
-    /// How far each limit goes; null is unlimited.
-    pub limits: BTreeMap<String, Option<u64>>,
-    /// What it offers besides.
-    pub features: Json,
-    /// Its rank among plans.
-    pub priority: i64,
+/// What stands before the name of an add-on where its versions are kept with those of plans, whose names have no colon.
+const ADD_ON: &str = "addon:";
+
+/// The add-on whose versions are kept under this name, if it is one's.
+pub(crate) fn add_on_name(key: &str) -> Option<&str> {
+    key.strip_prefix(ADD_ON)
 }
 
-impl Definition {
-    /// What a plan of this blueprint offers.
-    #[must_use]
-    pub fn of(plan: &Plan, blueprint: &Compiled) -> Self {
-        let limits =
-            blueprint.indexed_limits().map(|(index, limit)| (limit.name.clone(), most(plan.bound(index))));
-        let price =
-            |interval: Interval, amount: Json| json!({ "interval": interval.name(), "price": amount });
-        Self {
-            prices: plan.prices.iter().map(|one| price(one.interval, json!(one.amount))).collect(),
-            limits: limits.collect(),
-            features: json!(plan.features),
-            priority: plan.priority,
-        }
-    }
-
-    /// What it entitles to under a blueprint, on these terms. For a limit that the version knew nothing of, what the plan
-    /// offers now counts; where it is offered no more, the limit is closed until the operator moves its subscribers.
-    /// What the operator has set for the organization alone comes before both.
-    #[must_use]
-    pub fn entitlement(&self, plan: &str, version: u32, blueprint: &Compiled, terms: &Terms) -> Entitlement {
-        let offered = blueprint.plan_index(plan).and_then(|index| blueprint.plan(index));
-        let now = |index| offered.map_or(Some(0), |offered| most(offered.bound(index)));
-        let bound = |(index, limit): (LimitIndex, &Limit)| {
-            let known = || self.limits.get(&limit.name).copied().unwrap_or_else(|| now(index));
-            let units = terms.overrides.get(&limit.name).copied().unwrap_or_else(known);
-            let priced = offered.is_some_and(|offered| offered.overage.iter().any(|(at, _)| *at == index));
-            let is_hard = match limit.on_exceed {
-                OnExceed::Reject => !(priced && terms.allows_overage),
-                OnExceed::Warn | OnExceed::Bill => false,
-            };
-            Bound { most: units.map(|units| in_smallest(units, limit, blueprint)), is_hard }
-        };
-        Entitlement {
-            plan: plan.into(),
-            plan_version: version,
-            priority: self.priority,
-            bounds: blueprint.indexed_limits().map(bound).collect(),
-            features: Arc::new(self.features()),
-            anchor: terms.anchor.clone(),
-        }
-    }
-
-    /// Whether each feature is there: a flag that is set, or a word other than `none`. A number offers nothing by itself.
-    fn features(&self) -> BTreeMap<Box<str>, bool> {
-        let is_there = |value: &Json| match value {
-            Json::Bool(flag) => *flag,
-            Json::String(text) => !text.is_empty() && text != "none",
-            _ => false,
-        };
-        let features = self.features.as_object().into_iter().flatten();
-        features.map(|(name, value)| (name.as_str().into(), is_there(value))).collect()
-    }
-}
-
-/// A bound in the smallest units of what it bounds. Plans say whole units.
-fn in_smallest(units: u64, limit: &Limit, blueprint: &Compiled) -> i64 {
-    let scale = match limit.kind {
-        LimitKind::Quota { meter, .. } => blueprint.meter(meter).map(|meter| meter.scale).unwrap_or_default(),
-        _ => Scale::WHOLE,
-    };
-    i64::try_from(units).unwrap_or(i64::MAX).saturating_mul(scale.factor())
-}
-
-/// How far a bound goes; `None` is unlimited.
-const fn most(bound: Declared) -> Option<u64> {
-    match bound {
-        Declared::Unlimited => None,
-        Declared::At(most) => Some(most),
-    }
+/// The name under which the versions of an add-on are kept.
+pub(crate) fn add_on_key(name: &str) -> String {
+    format!("{ADD_ON}{name}")
 }
 
 row! {
@@ -167,26 +92,41 @@ pub async fn apply_blueprint(
     }
     let mut plans = Vec::new();
     for plan in blueprint.plans() {
-        plans.push(apply_plan(tx, env, plan, blueprint).await?);
+        let definition = Definition::of(plan, blueprint);
+        let (version, changed) =
+            apply_version(tx, env, &plan.name, &plan.digest.to_string(), &definition).await?;
+        plans.push(AppliedPlan { plan: plan.name.clone(), version, changed });
+    }
+    for add_on in blueprint.add_ons() {
+        let definition = AddOnDefinition::of(add_on, blueprint);
+        apply_version(tx, env, &add_on_key(&add_on.name), &add_on.digest.to_string(), &definition).await?;
     }
     Ok(AppliedBlueprint { number, changed, plans })
 }
 
-async fn apply_plan(
+/// Keeps a version of a plan or an add-on, if it is another than the one before: which it is, and whether it is new.
+async fn apply_version(
     tx: &mut PlatformTx,
     env: &Env,
-    plan: &Plan,
-    blueprint: &Compiled,
-) -> Result<AppliedPlan> {
-    let current: Option<(i64, String)> = tx.fetch_optional(&CURRENT_PLAN, args![plan.name.as_str()]).await?;
-    let digest = plan.digest.to_string();
-    let changed = current.as_ref().is_none_or(|(_, known)| *known != digest);
+    name: &str,
+    digest: &str,
+    definition: &impl Serialize,
+) -> Result<(u32, bool)> {
+    let current: Option<(i64, String)> = tx.fetch_optional(&CURRENT_PLAN, args![name]).await?;
+    let changed = current.as_ref().is_none_or(|(_, known)| known != digest);
     let version = current.map_or(0, |(version, _)| version) + i64::from(changed);
     if changed {
-        let definition = json!(Definition::of(plan, blueprint)).to_string();
-        tx.execute(&INSERT_PLAN, args![plan.name.as_str(), version, digest, definition, env.now()]).await?;
+        tx.execute(&INSERT_PLAN, args![name, version, digest, json!(definition).to_string(), env.now()])
+            .await?;
     }
-    Ok(AppliedPlan { plan: plan.name.clone(), version: small(version)?, changed })
+    Ok((small(version)?, changed))
+}
+
+/// The version of a plan, or by its key of an add-on, that new subscriptions get.
+pub(crate) async fn current_version(tx: &mut PlatformTx, name: &str) -> Result<u32> {
+    let current: Option<(i64, String)> = tx.fetch_optional(&CURRENT_PLAN, args![name]).await?;
+    let (version, _) = current.ok_or_else(|| Error::internal(format!("{name} has no version")))?;
+    small(version)
 }
 
 /// The version of each plan that new subscriptions get.

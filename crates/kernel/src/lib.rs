@@ -20,9 +20,10 @@ mod time;
 pub use country::is_country;
 pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
-    AdmissionId, AuditId, BalanceId, BlueprintVersionId, ChangeId, CreditNoteId, DueId, EventId, HoldId, IdError, InvitationId, InvoiceId, ItemId, KeyId, OfferId, OneOffId,
-    MessageId, OrgId, ProjectId, RequestId, ServiceId, SessionId, SigningKeyId, SubscriptionId, TeamId,
-    UserId, base32_decode, base32_encode,
+    AdmissionId, AuditId, BalanceId, BlueprintVersionId, ChangeId, CreditNoteId, DueId, EventId, HoldId,
+    IdError, InvitationId, InvoiceId, ItemId, KeyId, MessageId, OfferId, OneOffId, OrgId, ProjectId,
+    RequestId, ServiceId, SessionId, SigningKeyId, SubscriptionId, TeamId, UserId, base32_decode,
+    base32_encode,
 };
 pub use keyring::{Keyring, sha256};
 pub use live::LiveMap;

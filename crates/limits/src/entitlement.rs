@@ -1,5 +1,6 @@
 //! What an organization may do now.
 
+use insula_kernel::Span;
 use insula_rating::Anchor;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,6 +26,17 @@ impl Bound {
     }
 }
 
+/// Whether requests of an organization are served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Service {
+    /// They are.
+    Served,
+    /// They aren't while its subscription is paused.
+    Paused,
+    /// They aren't since its subscription was canceled.
+    Canceled,
+}
+
 /// What an organization may do now: its plan's version, what the operator and the organization itself have set besides,
 /// and the calendar of its subscription.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +53,10 @@ pub struct Entitlement {
     pub features: Arc<BTreeMap<Box<str>, bool>>,
     /// Where billing periods begin.
     pub anchor: Anchor,
+    /// How far the organization's own time is ahead: nothing but for those with a test clock.
+    pub clock: Span,
+    /// Whether its requests are served.
+    pub service: Service,
 }
 
 impl Entitlement {

@@ -7,9 +7,9 @@ pub(crate) use billed::{
     beyond, billed_events, forget_late, late_days, member_count, members_of, meters_of, pieces, settled,
 };
 pub(crate) use query::{
-    BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events, day_meters,
-    day_rollups, day_series, event, forget_holds, hold, key_uses, of_day, orgs_of_days, rollups, series,
-    series_of, series_sums, totals, values,
+    BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events,
+    day_meters, day_rollups, day_series, event, forget_holds, hold, key_uses, of_day, orgs_of_days, rollups,
+    series, series_of, series_sums, totals, values,
 };
 
 use crate::{

@@ -16,7 +16,8 @@ mod text;
 pub use http::{State, StockBound, api};
 pub use live::{Live, LiveOrganization, LiveProject, Status, Turn};
 pub use organization::{
-    NewOrganization, Organization, create, describe, find, get, list, load, set_status, slug_taken, update,
+    NewOrganization, Organization, create, describe, find, get, list, load, set_service, set_status,
+    slug_taken, update,
 };
 pub use project::{Project, ProjectKeys, ProjectStatus};
 pub use slug::{Slug, SlugError};

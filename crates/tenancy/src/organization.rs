@@ -198,6 +198,28 @@ pub async fn set_status(
     find(tx, id).await?.ok_or_else(|| Error::not_found("organization"))
 }
 
+/// Takes an organization out of service because its subscription lapsed, or back into it; says whether it changed.
+pub async fn set_service(tx: &mut PlatformTx, env: &Env, id: OrgId, status: Status) -> Result<bool> {
+    let found = find(tx, id).await?;
+    let changes = found.is_some_and(|found| {
+        matches!(
+            (found.status, status),
+            (Status::Active, Status::Suspended) | (Status::Suspended, Status::Active)
+        )
+    });
+    if changes {
+        tx.execute(&SET_STATUS, args![id, status.as_str(), env.now()]).await?;
+        let action =
+            if status == Status::Active { "organization.reactivated" } else { "organization.suspended" };
+        let detail = json!({ "after": status, "reason": "subscription" });
+        let actor = Actor { name: "worker:billing".to_owned(), address: None, request: None };
+        tx.audit(env, id, &actor, AuditEntry { action, target: id.to_string(), detail: detail.clone() })
+            .await?;
+        tx.publish(env, id, &Message { kind: action, payload: detail }).await?;
+    }
+    Ok(changes)
+}
+
 /// Every organization, for the request path.
 pub async fn load(tx: &mut PlatformTx) -> Result<Vec<LiveOrganization>> {
     let rows: Vec<(OrgId, String, String)> = tx.fetch_all(&ALL_FOR_REQUESTS, args![]).await?;

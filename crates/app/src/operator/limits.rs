@@ -1,7 +1,7 @@
 //! Limits that the operator sets for one organization alone, in force from its next request on.
 
 use super::{TAG, organization};
-use crate::{platform::Platform, terms::refresh_entitlement};
+use crate::{platform::Platform, subscriptions::refresh_entitlement};
 use axum::extract::{Path, State as Extract};
 use http::StatusCode;
 use insula_access::OverrideLimits;

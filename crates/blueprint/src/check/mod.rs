@@ -31,8 +31,7 @@ use toml::de::{DeTable, DeValue};
 /// Prefixes of keys that would look like other ids of Insula's.
 const RESERVED_PREFIXES: &[&str] = &[
     "org", "usr", "ses", "key", "req", "adm", "sub", "aud", "msg", "due", "bpv", "sig", "inv", "chg", "prj",
-    "team", "hold", "svc", "evt", "ivt", "si", "cn",
-    "bal", "ii", "off", "insula",
+    "team", "hold", "svc", "evt", "ivt", "si", "cn", "bal", "ii", "off", "insula",
 ];
 
 /// The most of anything that a blueprint can declare of one sort.

@@ -74,7 +74,7 @@ CREATE INDEX subscription_item_start ON subscription_item (tenant_id, starts_at)
 --@ platform subscription_item: select, insert, update, delete
 
 -- An invoice, or a statement of usage that cost nothing and has no number. Usage of [usage_from, usage_to) is put on it
--- when it is finalized.
+-- when it is finalized; the cycle and the month are those that it lies in, since the anchor may move later.
 CREATE TABLE invoice (
     tenant_id    {id} NOT NULL,
     id           {id} NOT NULL,
@@ -87,6 +87,10 @@ CREATE TABLE invoice (
     created_at   {instant} NOT NULL,
     usage_from   {instant},
     usage_to     {instant},
+    cycle_start  {instant} NOT NULL,
+    cycle_end    {instant} NOT NULL,
+    month_start  {instant} NOT NULL,
+    month_end    {instant} NOT NULL,
     finalize_at  {instant} NOT NULL,
     finalized_at {instant},
     due_at       {instant},
@@ -105,7 +109,6 @@ CREATE TABLE invoice (
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, operation)
 ){strict};
-CREATE INDEX invoice_created ON invoice (tenant_id, created_at, id);
 CREATE INDEX invoice_waiting ON invoice (tenant_id, status) WHERE status IN ('draft', 'open');
 --@ tenant invoice(tenant_id): select
 --@ platform invoice: select, insert, update
@@ -142,6 +145,7 @@ CREATE TABLE invoice_line (
     FOREIGN KEY (tenant_id, invoice_id) REFERENCES invoice (tenant_id, id)
 ){strict};
 CREATE INDEX invoice_line_period ON invoice_line (tenant_id, period_end);
+CREATE INDEX invoice_line_adjusts ON invoice_line (tenant_id, adjusts) WHERE adjusts IS NOT NULL;
 --@ tenant invoice_line(tenant_id): select
 --@ platform invoice_line: select, insert, delete
 

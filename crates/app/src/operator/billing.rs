@@ -1,0 +1,314 @@
+//! What the operator does about what organizations are charged.
+
+use super::TAG;
+use crate::{platform::Platform, subscriptions::refresh_entitlement};
+use axum::extract::{Path, State as Extract};
+use insula_access::{AdvanceClock, ManageBilling, ReadBilling};
+use insula_billing::{
+    Catalogue, When,
+    invoice::Invoice,
+    operator::{self, Kept, Migrated, OnInvoice},
+    quote::{self, Quote},
+    subscription,
+};
+use insula_kernel::{Currency, Error, Instant, InvoiceId, Money, OrgId, Result};
+use insula_storage::{Store, Worker};
+use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, RequestInfo};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The most organizations whose clocks are moved with one request.
+const MOST_CLOCKS: usize = 200;
+
+macro_rules! endpoint {
+    ($method:ident $path:literal $id:literal $text:literal needs $operation:ident) => {
+        Endpoint::new(Method::$method, concat!("/v1/operator/", $path), $id, TAG, $text)
+            .allows_operator::<$operation>()
+    };
+}
+
+pub(super) fn api() -> Api<Platform> {
+    Api::default()
+        .with(
+            endpoint!(Post "quote" "quotePrice" "What a quantity would cost, without selling it" needs ReadBilling)
+                .body::<QuoteBody>()
+                .replies::<Quote>(200),
+            quote_price,
+        )
+        .with(
+            endpoint!(Post "clock" "advanceClock" "Move the clocks of organizations that have a test clock" needs AdvanceClock)
+                .body::<ClockBody>()
+                .replies::<Advanced>(200),
+            advance_clock,
+        )
+        .with(
+            endpoint!(Post "orgs/{org}/invoices/{invoice}/pay" "payInvoice" "Note that an invoice was paid" needs ManageBilling)
+                .replies::<Invoice>(200),
+            pay_invoice,
+        )
+        .with(
+            endpoint!(Post "orgs/{org}/invoices/{invoice}/void" "voidInvoice" "Withdraw an invoice that nobody has paid" needs ManageBilling)
+                .replies::<Invoice>(200),
+            void_invoice,
+        )
+        .with(
+            endpoint!(Post "orgs/{org}/invoices/{invoice}/credit-notes" "creditInvoice" "Give back a part of an invoice" needs ManageBilling)
+                .body::<CreditBody>()
+                .replies::<Invoice>(200),
+            credit_invoice,
+        )
+        .with(
+            endpoint!(Post "orgs/{org}/invoice-items" "addInvoiceItem" "Add something to an organization's next invoice, or make one of it" needs ManageBilling)
+                .body::<ItemBody>()
+                .replies::<ItemReply>(200),
+            add_item,
+        )
+        .with(
+            endpoint!(Post "plans/{plan}/migrate" "migrateSubscribers" "Move subscribers to the current version of their plan" needs ManageBilling)
+                .body::<MigrateBody>()
+                .replies::<Migrated>(200),
+            migrate,
+        )
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct QuoteBody {
+    /// The currency.
+    currency: Currency,
+    /// The price, as under `usage` in a blueprint.
+    price: serde_json::Value,
+    /// The quantity, as a decimal.
+    quantity: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ClockBody {
+    /// One organization, by id or address.
+    org: Option<String>,
+    /// Or several, 200 at most.
+    #[serde(default)]
+    orgs: Vec<String>,
+    /// Where the clocks are to stand.
+    advance_to: Instant,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Advanced {
+    /// Where the clocks stand.
+    now: Instant,
+    /// Whose clocks were moved.
+    orgs: Vec<OrgId>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CreditBody {
+    /// How much, tax included.
+    amount: Money,
+    /// Why; it stands on the credit note.
+    reason: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ItemBody {
+    /// What it is, for the customer.
+    description: String,
+    /// What it costs, without tax.
+    amount: Money,
+    /// Whether an invoice is made of it at once.
+    #[serde(default)]
+    invoice_now: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ItemReply {
+    /// The invoice that was made; null if it waits for the next one.
+    invoice: Option<Invoice>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct MigrateBody {
+    /// When each of them moves; with the end of its period if not said.
+    when: Option<When>,
+}
+
+fn organization(platform: &Platform, org: &str) -> Result<OrgId> {
+    let found = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?;
+    Ok(found.id)
+}
+
+fn invoice_of(platform: &Platform, org: &str, invoice: &str) -> Result<(OrgId, InvoiceId)> {
+    let id = invoice.parse().map_err(|_| Error::not_found("invoice"))?;
+    Ok((organization(platform, org)?, id))
+}
+
+async fn quote_price(
+    Operator(_proof): Operator<ReadBilling>,
+    Json(body): Json<QuoteBody>,
+) -> Result<Json<Quote>, Failure> {
+    let price = quote::price(&body.price, body.currency)?;
+    Ok(Json(quote::quote(&price, &body.quantity, body.currency)?))
+}
+
+async fn advance_clock(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<AdvanceClock>,
+    Json(body): Json<ClockBody>,
+) -> Result<Json<Advanced>, Failure> {
+    let named: Vec<&String> = body.org.iter().chain(&body.orgs).collect();
+    if named.is_empty() || named.len() > MOST_CLOCKS {
+        let detail = format!("Name 1 to {MOST_CLOCKS} organizations.");
+        return Err(Error::invalid_field("/orgs", "out_of_range", detail).into());
+    }
+    let orgs: Vec<OrgId> =
+        named.into_iter().map(|org| organization(&platform, org)).collect::<Result<_>>()?;
+    // What was used before the clock moves is used before it moves.
+    platform.settler.flush().await?;
+    let blueprint = platform.blueprint.load_full();
+    let mut catalogue = Catalogue::default();
+    for org in &orgs {
+        let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
+        subscription::advance(&mut tx, &platform.env, &blueprint, &mut catalogue, *org, body.advance_to)
+            .await?;
+        tx.commit().await?;
+        refresh_entitlement(&platform, *org).await?;
+    }
+    Ok(Json(Advanced { now: body.advance_to, orgs }))
+}
+
+async fn pay_invoice(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ManageBilling>,
+    Path((org, invoice)): Path<(String, String)>,
+    info: RequestInfo,
+) -> Result<Json<Invoice>, Failure> {
+    let of = invoice_of(&platform, &org, &invoice)?;
+    let actor = info.actor(proof.principal());
+    let blueprint = platform.blueprint.load_full();
+    let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
+    let paid =
+        operator::on_invoice(&mut tx, &platform.env, &blueprint, &actor, &proof, of, OnInvoice::Pay).await?;
+    tx.commit().await?;
+    refresh_entitlement(&platform, of.0).await?;
+    Ok(Json(paid))
+}
+
+async fn void_invoice(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ManageBilling>,
+    Path((org, invoice)): Path<(String, String)>,
+    info: RequestInfo,
+) -> Result<Json<Invoice>, Failure> {
+    let of = invoice_of(&platform, &org, &invoice)?;
+    let actor = info.actor(proof.principal());
+    let blueprint = platform.blueprint.load_full();
+    let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
+    let voided =
+        operator::on_invoice(&mut tx, &platform.env, &blueprint, &actor, &proof, of, OnInvoice::Void).await?;
+    tx.commit().await?;
+    refresh_entitlement(&platform, of.0).await?;
+    Ok(Json(voided))
+}
+
+async fn credit_invoice(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ManageBilling>,
+    Path((org, invoice)): Path<(String, String)>,
+    info: RequestInfo,
+    Json(body): Json<CreditBody>,
+) -> Result<Json<Invoice>, Failure> {
+    let of = invoice_of(&platform, &org, &invoice)?;
+    let actor = info.actor(proof.principal());
+    let blueprint = platform.blueprint.load_full();
+    let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
+    let given = operator::Credit { amount: body.amount, reason: &body.reason };
+    let credited = operator::credit(&mut tx, &platform.env, &blueprint, &actor, &proof, of, given).await?;
+    tx.commit().await?;
+    refresh_entitlement(&platform, of.0).await?;
+    Ok(Json(credited))
+}
+
+async fn add_item(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ManageBilling>,
+    Path(org): Path<String>,
+    info: RequestInfo,
+    Json(body): Json<ItemBody>,
+) -> Result<Json<ItemReply>, Failure> {
+    let org = organization(&platform, &org)?;
+    let actor = info.actor(proof.principal());
+    let blueprint = platform.blueprint.load_full();
+    let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
+    let item =
+        operator::Item { description: &body.description, amount: body.amount, at_once: body.invoice_now };
+    let invoice = operator::add_item(&mut tx, &platform.env, &blueprint, &actor, &proof, org, item).await?;
+    tx.commit().await?;
+    Ok(Json(ItemReply { invoice }))
+}
+
+async fn migrate(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ManageBilling>,
+    Path(plan): Path<String>,
+    info: RequestInfo,
+    Json(body): Json<MigrateBody>,
+) -> Result<Json<Migrated>, Failure> {
+    let actor = info.actor(proof.principal());
+    let when = body.when.unwrap_or(When::PeriodEnd);
+    platform.settler.flush().await?;
+    let blueprint = platform.blueprint.load_full();
+    let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
+    let (version, behind) = operator::behind(&mut tx, &proof, &plan).await?;
+    drop(tx);
+    let mut migrated = Migrated { version, moved: Vec::new(), kept: Vec::new() };
+    for org in behind {
+        // Each by itself: one that can't move doesn't keep the others.
+        let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
+        let moving =
+            operator::migrate(&mut tx, &platform.env, &blueprint, &actor, &proof, org, (version, when)).await;
+        match moving {
+            Ok(()) => {
+                tx.commit().await?;
+                refresh_entitlement(&platform, org).await?;
+                migrated.moved.push(org);
+            }
+            Err(error) => migrated.kept.push(Kept { org, reason: error.detail().to_owned() }),
+        }
+    }
+    Ok(Json(migrated))
+}
+
+/// Moves subscriptions on whose time has come. Each is done in a transaction of its own, so that one that fails doesn't
+/// hold up the others.
+pub(crate) async fn run_due(platform: &Platform, most: u32) -> Result<usize> {
+    let now = platform.env.now();
+    let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Billing).await?;
+    let due = subscription::due(&mut tx, now, most).await?;
+    drop(tx);
+    if due.is_empty() {
+        return Ok(0);
+    }
+    platform.settler.flush().await?;
+    let blueprint = platform.blueprint.load_full();
+    let mut catalogue = Catalogue::default();
+    for org in &due {
+        let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
+        match subscription::run(&mut tx, &platform.env, &blueprint, &mut catalogue, *org).await {
+            Ok(()) => tx.commit().await?,
+            Err(error) => {
+                drop(tx);
+                tracing::error!(%org, %error, "a subscription can't be moved on");
+                let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
+                subscription::postpone(&mut tx, *org, now).await?;
+                tx.commit().await?;
+                continue;
+            }
+        }
+        refresh_entitlement(platform, *org).await?;
+    }
+    Ok(due.len())
+}
