@@ -18,3 +18,4 @@ pub mod usage;
 
 pub use settle::{Bounded, Figures, LimitWindow, Settler, SettlerHandle, Thresholds};
 pub use store::{METERING_STATEMENTS, METERING_TENANT_STATEMENTS};
+pub use usage::billed;

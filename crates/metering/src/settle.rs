@@ -24,7 +24,7 @@ mod thresholds;
 
 pub(crate) use event::{Event, Part, environment, quantities};
 pub use handle::{Figures, SettlerHandle};
-pub(crate) use tally::{Kind, Member, Sum, Tally, counted_at, digest};
+pub(crate) use tally::{DIGEST_MASK, Kind, Member, Sum, Tally, counted_at, digest};
 pub(crate) use thresholds::Crossed;
 pub use thresholds::{Bounded, LimitWindow, Thresholds};
 

@@ -1,10 +1,14 @@
 //! The SQL of usage. Nobody else touches these tables.
 
+mod billed;
 mod query;
 
+pub(crate) use billed::{
+    beyond, billed_events, forget_late, late_days, member_count, members_of, meters_of, pieces, settled,
+};
 pub(crate) use query::{
-    EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups, day_series,
-    event, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
+    BilledRow, EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups,
+    day_series, event, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
 };
 
 use crate::{
@@ -14,7 +18,7 @@ use crate::{
 use insula_kernel::{Instant, OrgId};
 use insula_storage::{PlatformTx, StoreError, StoreResult, Value, args, statements};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 use uuid::Uuid;
@@ -24,22 +28,30 @@ statements! {
     Ledger INSERT_REQUESTS(
         tenant: Id, id: Id, at: Int, operation: Text, project: Id, team: Id, key: Id, user: Id, environment: Int,
         quantities: Text, reserved: Text, checks: Bytes, blueprint: Int, status: Int, outcome: Text, recovered: Bool,
-        bytes_in: Int, bytes_out: Int, duration_us: Int,
+        bytes_in: Int, bytes_out: Int, duration_us: Int, settled: Int,
     ) =
         "INSERT INTO usage_event (tenant_id, id, at, operation, project_id, team_id, key_id, user_id, environment,
                                   quantities, reserved, checks, blueprint, status, outcome, recovered, bytes_in,
-                                  bytes_out, duration_us)
+                                  bytes_out, duration_us, settled)
          VALUES {rows}
          ON CONFLICT (tenant_id, id) DO NOTHING";
     Ledger INSERT_REPORTS(
         tenant: Id, id: Id, at: Int, received: Int, kind: Text, operation: Text, source: Text, subject: Text,
         project: Id, team: Id, key: Id, user: Id, service: Id, environment: Int, quantities: Text, groups: Text,
-        data: Text,
+        data: Text, settled: Int,
     ) =
         "INSERT INTO usage_event (tenant_id, id, at, received_at, kind, operation, source, subject, project_id, team_id,
-                                  key_id, user_id, service_id, environment, quantities, groups, data)
+                                  key_id, user_id, service_id, environment, quantities, groups, data, settled)
          VALUES {rows}
          ON CONFLICT (tenant_id, id) DO NOTHING";
+    Ledger TAKE_NUMBERS(count: Int) =
+        "UPDATE settlement_position SET last = last + $1 WHERE name = 'events' RETURNING last";
+    Ledger SETTLED() = "SELECT last FROM settlement_position WHERE name = 'events' {lock}";
+    Ledger NOTE_LATE(tenant: Id, day: Int) =
+        "INSERT INTO late_usage (tenant_id, day) VALUES {rows} ON CONFLICT (tenant_id, day) DO NOTHING";
+    Ledger LATE_DAYS(tenant: Id, before: Int) =
+        "SELECT day FROM late_usage WHERE tenant_id = $1 AND day < $2 ORDER BY day";
+    Ledger FORGET_LATE(tenant: Id, day: Int) = "DELETE FROM late_usage WHERE tenant_id = $1 AND day = $2";
     Ledger INSERT_KEYS(key: Bytes, body: Bytes, tenant: Id, event: Id) =
         "INSERT INTO event_key (key, body, tenant_id, event_id) VALUES {rows} ON CONFLICT (key) DO NOTHING";
     // Many rows are looked up by a join: SQLite would search the whole table for rows that are in a list of rows.
@@ -151,6 +163,44 @@ statements! {
          FROM wanted w JOIN usage_series s ON s.tenant_id = w.tenant_id AND s.meter = w.meter
              AND s.start_at >= w.from_at AND s.start_at < w.to_at
          GROUP BY w.number, s.series";
+    Ledger PIECES(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
+        "WITH wanted (tenant_id, meter, span, from_at, to_at) AS (VALUES {rows})
+         SELECT r.fold, r.quantity, r.events, r.digest, r.last_at FROM wanted w JOIN usage_rollup r
+             ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+             AND r.start_at >= w.from_at AND r.start_at < w.to_at";
+    // A period is one stretch of days at most, with one of hours and one of minutes on either side.
+    Ledger MEMBERS(
+        tenant: Id, meter: Text, from_1: Int, to_1: Int, from_2: Int, to_2: Int, from_3: Int, to_3: Int, from_4: Int,
+        to_4: Int, from_5: Int, to_5: Int,
+    ) =
+        "SELECT count(*) FROM (
+             SELECT member FROM usage_unique
+             WHERE tenant_id = $1 AND meter = $2 AND span = 'day' AND start_at >= $3 AND start_at < $4
+             UNION SELECT member FROM usage_unique
+             WHERE tenant_id = $1 AND meter = $2 AND span = 'hour' AND start_at >= $5 AND start_at < $6
+             UNION SELECT member FROM usage_unique
+             WHERE tenant_id = $1 AND meter = $2 AND span = 'hour' AND start_at >= $7 AND start_at < $8
+             UNION SELECT member FROM usage_unique
+             WHERE tenant_id = $1 AND meter = $2 AND span = 'minute' AND start_at >= $9 AND start_at < $10
+             UNION SELECT member FROM usage_unique
+             WHERE tenant_id = $1 AND meter = $2 AND span = 'minute' AND start_at >= $11 AND start_at < $12
+         ) AS members";
+    // The windows come from their sums: a value is looked up in each, not searched for in all.
+    Ledger MEMBERS_OF(tenant: Id, meter: Text, span: Text, from: Int, to: Int, member: Bytes) =
+        "WITH wanted (tenant_id, meter, span, from_at, to_at, member) AS (VALUES {rows})
+         SELECT DISTINCT w.member FROM wanted w
+         JOIN usage_rollup r ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+             AND r.start_at >= w.from_at AND r.start_at < w.to_at
+         JOIN usage_unique u ON u.tenant_id = r.tenant_id AND u.meter = r.meter AND u.span = r.span
+             AND u.start_at = r.start_at AND u.member = w.member";
+    Ledger METERS_OF(tenant: Id, day: Int) =
+        "WITH wanted (tenant_id, day) AS (VALUES {rows})
+         SELECT DISTINCT r.meter FROM wanted w
+         JOIN usage_rollup r ON r.span = 'day' AND r.start_at = w.day AND r.tenant_id = w.tenant_id";
+    Ledger BEYOND(tenant: Id, meter: Text, span: Text, from: Int, to: Int, bound: Int) =
+        "SELECT start_at, quantity FROM usage_rollup
+         WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5 AND quantity > $6
+         ORDER BY start_at";
     Ledger ACTIVE_HOLDS(now: Int) =
         "SELECT tenant_id, id, limit_name, hold_key, project_id, team_id, key_id, until, begun_at, expires_at FROM hold
          WHERE ended_at IS NULL AND limit_name <> '' AND (expires_at IS NULL OR expires_at > $1)
@@ -188,16 +238,31 @@ pub(crate) async fn insert_keys(tx: &mut PlatformTx, events: &[&Event]) -> Store
     insert_new(tx, &INSERT_KEYS, rows).await
 }
 
-/// Inserts events, each of which must be new.
+/// Takes so many numbers of the order of settlement and says the first. Nobody else takes any until the transaction ends;
+/// if it leaves no trace, they weren't taken.
+pub(crate) async fn take_numbers(tx: &mut PlatformTx, count: usize) -> StoreResult<i64> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let (last,): (i64,) = tx.fetch_one(&TAKE_NUMBERS, args![count]).await?;
+    Ok(last - count + 1)
+}
+
+/// Notes the days of organizations that late events lie in.
+pub(crate) async fn note_late(tx: &mut PlatformTx, days: &BTreeSet<(OrgId, Instant)>) -> StoreResult<()> {
+    let rows = days.iter().flat_map(|&(org, day)| args![org, day]).collect();
+    tx.execute_rows(&NOTE_LATE, rows).await.map(drop)
+}
+
+/// Inserts events, each of which must be new, with numbers from this one on.
 pub(crate) async fn insert_events(
     tx: &mut PlatformTx,
     events: &[&Event],
+    first: i64,
 ) -> StoreResult<Result<(), Repeated>> {
     let (mut requests, mut reports) = (Vec::new(), Vec::new());
     requests.reserve(events.len() * INSERT_REQUESTS.params().len());
-    for event in events {
-        event.put_request(&mut requests);
-        event.put_report(&mut reports);
+    for (event, number) in events.iter().zip(first..) {
+        event.put_request(number, &mut requests);
+        event.put_report(number, &mut reports);
     }
     if insert_new(tx, &INSERT_REQUESTS, requests).await?.is_err() {
         return Ok(Err(Repeated));

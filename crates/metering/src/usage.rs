@@ -3,6 +3,7 @@
 //! The answers come from roll-ups, so they cover what is settled: who needs what was acknowledged a moment ago flushes
 //! the [settler](crate::SettlerHandle::flush) first.
 
+pub mod billed;
 mod explain;
 mod grouped;
 mod restore;

@@ -28,6 +28,7 @@ const ROUNDS: usize = 5;
 statements! {
     catalogue PROBES of Platform;
     Ledger EVENTS() = "SELECT id, quantities, recovered FROM usage_event";
+    Ledger NUMBERS() = "SELECT settled FROM usage_event ORDER BY settled";
 }
 
 struct Member(OrgId);
@@ -212,6 +213,8 @@ on_both_engines! {
         let tokens = |text: &str| serde_json::from_str::<BTreeMap<String, i64>>(text).unwrap()["tokens"];
         let events: BTreeMap<_, _> = rows.iter().map(|(id, text, lost)| (*id, (tokens(text), *lost))).collect();
         assert_eq!(events.len(), rows.len());
+        let numbers: Vec<(i64,)> = tx.fetch_all(&NUMBERS, args![]).await.unwrap();
+        assert!(numbers.iter().copied().eq((1..).take(rows.len()).map(|number| (number,))), "numbered without gaps");
         for (id, tokens) in &heard.settled {
             assert_eq!(events.get(id), Some(&(*tokens, false)), "a settlement is charged as it was acknowledged");
         }

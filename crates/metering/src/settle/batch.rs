@@ -99,7 +99,7 @@ impl Batch {
                 if suspicious { self.unknown(&mut tx).await? } else { self.events.iter().collect() };
             // In the order of the keys, so that neighbours go to the same pages.
             new.sort_unstable_by_key(|event| (event.org, event.id));
-            match write_events(&mut tx, &new).await? {
+            match write_events(&mut tx, &new, env.now()).await? {
                 Ok(()) => {}
                 Err(Repeated) if suspicious => {
                     return Err(StoreError::Failed("events are neither new nor known".into()));
@@ -137,9 +137,24 @@ impl Batch {
     }
 }
 
-async fn write_events(tx: &mut PlatformTx, events: &[&Event]) -> StoreResult<Result<(), Repeated>> {
+async fn write_events(
+    tx: &mut PlatformTx,
+    events: &[&Event],
+    now: Instant,
+) -> StoreResult<Result<(), Repeated>> {
+    if events.is_empty() {
+        return Ok(Ok(()));
+    }
+    // First of all, so that who holds the position knows that no event with a number appears meanwhile.
+    let first = store::take_numbers(tx, events.len()).await?;
     if store::insert_keys(tx, events).await?.is_err() {
         return Ok(Err(Repeated));
     }
-    store::insert_events(tx, events).await
+    if store::insert_events(tx, events, first).await?.is_err() {
+        return Ok(Err(Repeated));
+    }
+    let late = events.iter().filter(|event| event.is_late(now));
+    let days: BTreeSet<_> = late.map(|event| (event.org, Step::Day.start(counted_at(event.at)))).collect();
+    store::note_late(tx, &days).await?;
+    Ok(Ok(()))
 }

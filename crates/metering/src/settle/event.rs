@@ -1,7 +1,8 @@
 //! Usage events in the form of the ledger, and the texts they have in common.
 
+use super::tally::counted_at;
 use crate::log::{Charges, Checks, Fold, Groups, Intent, Outcome, Report, Settlement};
-use insula_kernel::{Instant, KeyId, OrgId, ProjectId, ServiceId, TeamId, UserId, sha256};
+use insula_kernel::{Instant, KeyId, OrgId, ProjectId, ServiceId, Span, TeamId, UserId, sha256};
 use insula_storage::Value;
 use serde_json::{Map, Value as Json, json};
 use std::{
@@ -12,6 +13,10 @@ use uuid::Uuid;
 
 /// How many texts of a kind are kept; when there are more, all are forgotten.
 const KEPT: usize = 100_000;
+
+/// How long an event may take from its time to the ledger without being late: less than what a period that has ended waits
+/// for before it is charged.
+const LATE: Span = Span::from_mins(30);
 
 /// The names of environments as they stand in the log.
 const ENVIRONMENTS: [&str; 4] = ["", "development", "staging", "production"];
@@ -342,8 +347,18 @@ impl Event {
         self.who.key
     }
 
-    /// Appends the row of a request; nothing for a report.
-    pub(crate) fn put_request(&self, rows: &mut Vec<Value>) {
+    /// Whether it comes to the ledger so late that what was charged for its time may have been charged already. `now` is
+    /// when it is settled.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        let received = match &self.origin {
+            Origin::Request(_) => now,
+            Origin::Report(report) => report.received_at.max(now),
+        };
+        received.saturating_since(counted_at(self.at)) > LATE
+    }
+
+    /// Appends the row of a request; nothing for a report. `number` is its place in the order of settlement.
+    pub(crate) fn put_request(&self, number: i64, rows: &mut Vec<Value>) {
         let (Origin::Request(request), who) = (&self.origin, &self.who) else { return };
         let end = &request.end;
         rows.extend([
@@ -366,11 +381,12 @@ impl Event {
             end.bytes_in.into(),
             end.bytes_out.into(),
             end.duration_us.into(),
+            number.into(),
         ]);
     }
 
-    /// Appends the row of a report; nothing for a request.
-    pub(crate) fn put_report(&self, rows: &mut Vec<Value>) {
+    /// Appends the row of a report; nothing for a request. `number` is its place in the order of settlement.
+    pub(crate) fn put_report(&self, number: i64, rows: &mut Vec<Value>) {
         let (Origin::Report(report), who) = (&self.origin, &self.who) else { return };
         rows.extend([
             self.org.into(),
@@ -390,6 +406,7 @@ impl Event {
             Arc::clone(&self.charged.json).into(),
             report.groups.clone().into(),
             report.data.as_deref().into(),
+            number.into(),
         ]);
     }
 

@@ -42,6 +42,17 @@ impl Kind {
         }
     }
 
+    /// Reads what [`code`](Self::code) wrote; `None` for what isn't ours.
+    pub(crate) const fn of_code(code: i64) -> Option<Self> {
+        Some(match code {
+            0 => Self::Add,
+            1 => Self::Max,
+            2 => Self::Last,
+            3 => Self::Unique,
+            _ => return None,
+        })
+    }
+
     /// As it stands in the ledger.
     pub(crate) const fn code(self) -> u32 {
         match self {

@@ -26,6 +26,13 @@ statements! {
                 environment, quantities, groups, data, reserved, checks, blueprint, status, outcome, recovered,
                 bytes_in, bytes_out, duration_us
          FROM usage_event WHERE tenant_id = $1 AND id = $2";
+    Ledger BILLED_EVENTS(
+        tenant: Id, from: Int, from_id: Id, to: Int, settled_after: Int, settled_to: Int, pattern: Text, limit: Int,
+    ) =
+        "SELECT id, at, operation, project_id, team_id, key_id, user_id, quantities, settled FROM usage_event
+         WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4 AND settled > $5 AND settled <= $6
+             AND quantities LIKE $7 ESCAPE '!'
+         ORDER BY at, id LIMIT $8";
     Ledger CROSSINGS(tenant: Id, from: Int) =
         "SELECT limit_name, subject, period_start, level, crossed_at FROM threshold_crossing
          WHERE tenant_id = $1 AND crossed_at >= $2
@@ -60,6 +67,21 @@ row! {
         pub(crate) bytes_in: i64,
         pub(crate) bytes_out: i64,
         pub(crate) duration_us: i64,
+    }
+}
+
+row! {
+    /// An event as what was billed for it is explained.
+    pub(crate) struct BilledRow {
+        pub(crate) id: Uuid,
+        pub(crate) at: Instant,
+        pub(crate) operation: String,
+        pub(crate) project: Option<ProjectId>,
+        pub(crate) team: Option<TeamId>,
+        pub(crate) key: Option<KeyId>,
+        pub(crate) user: Option<UserId>,
+        pub(crate) quantities: String,
+        pub(crate) settled: i64,
     }
 }
 

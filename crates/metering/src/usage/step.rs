@@ -104,6 +104,20 @@ impl Period {
         pieces
     }
 
+    /// The stretches of whole minutes, hours and days that lie in it, and what is left at its ends: of a minute each, or
+    /// of one minute all there is.
+    pub(crate) fn exact(self) -> (Vec<(Step, Self)>, Vec<Self>) {
+        let inner = Self { start: Step::Minute.next(self.start), end: Step::Minute.start(self.end) };
+        let mut pieces = Vec::new();
+        inner.cover(Step::Day, Step::Minute, &mut pieces);
+        let edges = if inner.start > inner.end {
+            [self, Self { start: self.end, end: self.end }]
+        } else {
+            [Self { start: self.start, end: inner.start }, Self { start: inner.end, end: self.end }]
+        };
+        (pieces, edges.into_iter().filter(|edge| edge.start < edge.end).collect())
+    }
+
     /// The whole steps that have a part in it.
     pub(crate) fn whole(self, step: Step) -> Self {
         Self { start: step.start(self.start), end: step.next(self.end) }
@@ -124,6 +138,12 @@ impl Period {
         } else if let Some(shorter) = shorter {
             self.cover(shorter, shortest, pieces);
         }
+    }
+}
+
+impl From<insula_kernel::Period> for Period {
+    fn from(insula_kernel::Period { start, end }: insula_kernel::Period) -> Self {
+        Self { start, end }
     }
 }
 
