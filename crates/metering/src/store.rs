@@ -8,7 +8,7 @@ pub(crate) use billed::{
 };
 pub(crate) use query::{
     BilledRow, EventRow, HoldRow, active_holds, crossings, current, day_events, day_meters, day_rollups,
-    day_series, event, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
+    day_series, event, exact_totals, key_uses, of_day, orgs_of_days, rollups, series, series_of, totals,
 };
 
 use crate::{
@@ -156,6 +156,10 @@ statements! {
          FROM wanted w JOIN usage_rollup r ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
              AND r.start_at >= w.from_at AND r.start_at < w.to_at
          GROUP BY w.number";
+    Ledger EDGES(number: Int, tenant: Id, from: Int, to: Int) =
+        "WITH wanted (number, tenant_id, from_at, to_at) AS (VALUES {rows})
+         SELECT w.number, e.quantities FROM wanted w JOIN usage_event e
+             ON e.tenant_id = w.tenant_id AND e.at >= w.from_at AND e.at < w.to_at";
     Ledger SERIES_OF(number: Int, tenant: Id, meter: Text, from: Int, to: Int) =
         "WITH wanted (number, tenant_id, meter, from_at, to_at) AS (VALUES {rows})
          SELECT w.number, min(s.dims), CAST(sum(s.quantity / 4294967296) AS BIGINT),

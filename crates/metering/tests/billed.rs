@@ -4,12 +4,12 @@
 
 mod support;
 
-use insula_kernel::{Env, EventId, Instant, OrgId, Period, Scope, Span};
+use insula_kernel::{Env, EventId, Instant, OrgId, Period, Quantity, Scope, Span};
 use insula_metering::{
     Settler,
     billed::{self, BilledEvent, Figure, digest_of},
     log::{Charge, Fold, Groups, Report},
-    usage::Step,
+    usage::{self, Step, Wanted},
 };
 use insula_storage::{PlatformTx, Storage, Store, Worker, args, statements};
 use insula_testkit::on_both_engines;
@@ -323,6 +323,14 @@ on_both_engines! {
         assert_eq!(meters(&mut tx, "2026-03-01T23:59:00Z", "2026-03-02T00:00:00Z").await, ["tokens"]);
         assert_eq!(meters(&mut tx, "2026-02-01T00:00:00Z", "2026-03-02T00:00:00.000001Z").await, ["requests", "tokens"]);
         assert_eq!(meters(&mut tx, "2026-03-03T00:00:00Z", "2027-03-03T00:00:00Z").await, [""; 0]);
+        let wanted = |from: &str, to: &str| Wanted { org, meter: "tokens".into(), period: period(from, to).into() };
+        let wanted = [
+            wanted("2026-03-01T10:30:00Z", "2026-03-01T12:30:00Z"),
+            wanted("2026-03-01T10:30:00.000001Z", "2026-03-01T12:30:00.000001Z"),
+            wanted("2026-03-01T12:29:59.999999Z", "2026-03-01T12:30:00.000001Z"),
+            wanted(NOON, NOON),
+        ];
+        assert_eq!(usage::totals(&mut tx, &wanted).await.unwrap(), [14, 19, 10, 0].map(Quantity::from_units));
         let nothing = figure(&run.storage, org, "requests", period(NOON, NOON)).await;
         assert_eq!(nothing, Figure::default());
     }
