@@ -5,8 +5,8 @@ use crate::store::{
 };
 use crate::subscription::Terms;
 use insula_blueprint::{Bound as Declared, Compiled, Interval, Limit, LimitIndex, LimitKind, OnExceed, Plan};
-use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result, Scale};
-use insula_limits::{Bound, Entitlement};
+use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result, Scale, Span};
+use insula_limits::{Bound, Entitlement, Service};
 use insula_storage::{PlatformTx, args, row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -67,6 +67,8 @@ impl Definition {
             bounds: blueprint.indexed_limits().map(bound).collect(),
             features: Arc::new(self.features()),
             anchor: terms.anchor.clone(),
+            clock: Span::from_micros(0),
+            service: Service::Served,
         }
     }
 

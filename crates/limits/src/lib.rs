@@ -22,7 +22,7 @@ mod rate;
 mod subject;
 mod window;
 
-pub use entitlement::{Bound, Entitlement};
+pub use entitlement::{Bound, Entitlement, Service};
 pub use headers::{Standing, retry_after};
 pub use hold::{Begin, Ceiling, Full, Hold, Holds, Named};
 pub use quota::{Exceeded, Quota, Reservation, Usage};

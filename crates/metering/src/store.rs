@@ -338,11 +338,10 @@ pub(crate) async fn put_holds(tx: &mut PlatformTx, rows: Vec<Value>) -> StoreRes
 pub(crate) async fn insert_crossings(
     tx: &mut PlatformTx,
     crossed: &[Crossed],
-    now: Instant,
 ) -> StoreResult<HashSet<(OrgId, String, Instant, i64)>> {
     let rows = crossed.iter().flat_map(|one| {
         let limit = Arc::clone(&one.limit);
-        args![one.org, limit, "", one.period.start, u32::from(one.level), now]
+        args![one.org, limit, "", one.period.start, u32::from(one.level), one.at]
     });
     Ok(tx.fetch_rows(&INSERT_CROSSINGS, rows.collect()).await?.into_iter().collect())
 }

@@ -4,7 +4,7 @@ use super::State;
 use axum::extract::State as From;
 use insula_access::{Authorized, ReadLimits};
 use insula_blueprint::{self as blueprint, Compiled, LimitIndex, LimitKind, OnExceed, Per};
-use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _};
+use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _, Span};
 use insula_web::{Failure, In, Json};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,13 +18,15 @@ pub struct LiveLimit {
     /// What is consumed and reserved of it. Nothing for a rate, which each key has for itself, and nothing for a limit of
     /// stock, which [`Stocks`] counts.
     pub used: Quantity,
-    /// When its window ends, if it has one.
+    /// When its window ends, in the organization's time, if it has one.
     pub resets_at: Option<Instant>,
 }
 
 /// What the request path knows of limits.
 pub trait LiveLimits: Send + Sync {
-    /// Where the organization stands with this limit of the blueprint in force, at this instant.
+    /// How far the organization's time is ahead of the real one: nothing for all but test organizations.
+    fn ahead(&self, org: OrgId) -> Span;
+    /// Where the organization stands with this limit of the blueprint in force, when it is really `now`.
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit;
 }
 
@@ -117,16 +119,16 @@ pub(super) async fn list_limits(
     From(state): From<State>,
     In(proof): In<ReadLimits>,
 ) -> Result<Json<Limits>, Failure> {
-    let as_of = state.env.now();
+    let now = state.env.now();
     let blueprint = state.blueprint.load_full();
     let headline = blueprint.product().headline_limit;
     let mut items = Vec::new();
     for (index, declared) in blueprint.indexed_limits() {
-        let mut live = state.limits.standing(proof.organization(), index, as_of);
+        let mut live = state.limits.standing(proof.organization(), index, now);
         if declared.kind == LimitKind::Stock {
             live.used = state.stocks.count(&proof, index).await?;
         }
         items.push(limit(declared, live, headline == Some(index), &blueprint));
     }
-    Ok(Json(Limits { as_of, items }))
+    Ok(Json(Limits { as_of: now + state.limits.ahead(proof.organization()), items }))
 }

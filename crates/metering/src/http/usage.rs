@@ -5,7 +5,7 @@ use crate::usage::{self, EARLIEST, Grouping, Step, Together, Windows};
 use axum::extract::State as From;
 use insula_access::ReadUsage;
 use insula_blueprint::{Aggregate, Compiled, Meter};
-use insula_kernel::{Error, Instant, KeyId, Quantity, Result, Span};
+use insula_kernel::{Error, Instant, KeyId, Quantity, Result, Scope as _, Span};
 use insula_storage::Store;
 use insula_web::{Failure, In, Json, Query};
 use schemars::JsonSchema;
@@ -166,12 +166,13 @@ pub(super) async fn get_usage(
     In(proof): In<ReadUsage>,
     Query(query): Query<UsageQuery>,
 ) -> Result<Json<Usage>, Failure> {
-    let now = state.env.now();
+    let ahead = state.limits.ahead(proof.organization());
+    let now = state.env.now() + ahead;
     let blueprint = state.blueprint.load_full();
     let meter = query.meter(&blueprint)?;
     let (windows, grouping) = (query.windows(now)?, query.grouping(&blueprint, meter)?);
     let settled = tokio::time::timeout(PATIENCE, state.settler.flush()).await;
-    let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() };
+    let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() + ahead };
     let mut tx = state.storage.read(Store::Ledger, &proof).await?;
     let value = |quantity: Quantity| quantity.display(meter.scale).to_string();
     let buckets = if grouping.is_plain() {

@@ -132,17 +132,15 @@ pub(crate) async fn current(
         .collect()
 }
 
-/// Sums of one day, of those organizations that have any.
+/// Sums of one day each, of those organizations that have any.
 pub(crate) async fn of_day(
     tx: &mut PlatformTx,
-    orgs: &[OrgId],
+    days: impl Iterator<Item = (OrgId, Instant)>,
     meter: &str,
-    day: Instant,
 ) -> StoreResult<Vec<(OrgId, Quantity)>> {
     let meter: Arc<str> = meter.into();
-    let rows = orgs
-        .iter()
-        .flat_map(|&org| [org.into(), Arc::clone(&meter).into(), Step::Day.text().into(), day.into()]);
+    let rows = days
+        .flat_map(|(org, day)| [org.into(), Arc::clone(&meter).into(), Step::Day.text().into(), day.into()]);
     tx.fetch_rows(&OF_DAY, rows.collect()).await
 }
 
