@@ -189,14 +189,15 @@ statements! {
              UNION SELECT member FROM usage_unique
              WHERE tenant_id = $1 AND meter = $2 AND span = 'minute' AND start_at >= $11 AND start_at < $12
          ) AS members";
-    // The windows come from their sums: a value is looked up in each, not searched for in all.
+    // A value is looked up in each window that has a sum, not searched for among all values of all windows: `CROSS JOIN`
+    // keeps SQLite from taking the tables in another order.
     Ledger MEMBERS_OF(tenant: Id, meter: Text, span: Text, from: Int, to: Int, member: Bytes) =
         "WITH wanted (tenant_id, meter, span, from_at, to_at, member) AS (VALUES {rows})
-         SELECT DISTINCT w.member FROM wanted w
-         JOIN usage_rollup r ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+         SELECT DISTINCT w.member FROM wanted w CROSS JOIN usage_rollup r CROSS JOIN usage_unique u
+         WHERE r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
              AND r.start_at >= w.from_at AND r.start_at < w.to_at
-         JOIN usage_unique u ON u.tenant_id = r.tenant_id AND u.meter = r.meter AND u.span = r.span
-             AND u.start_at = r.start_at AND u.member = w.member";
+             AND u.tenant_id = r.tenant_id AND u.meter = r.meter AND u.span = r.span AND u.start_at = r.start_at
+             AND u.member = w.member";
     Ledger METERS_OF(tenant: Id, day: Int) =
         "WITH wanted (tenant_id, day) AS (VALUES {rows})
          SELECT DISTINCT r.meter FROM wanted w
