@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use insula_blueprint::{Compiled, LimitKind, Per, QuotaWindow};
 use insula_gateway::Gate;
 use insula_identity::{KeyToken, Live as Identities};
-use insula_kernel::{Env, HoldId, KeyId, OrgId, ProjectId, TeamId};
+use insula_kernel::{Env, HoldId, KeyId, OrgId, ProjectId, Span, TeamId};
 use insula_limits::{Subject, Subjects};
 use insula_metering::{
     Bounded, LimitWindow, Thresholds,
@@ -17,18 +17,22 @@ use std::sync::{Arc, OnceLock};
 /// Which limits to warn of. The gate is there only after the log of an earlier run was settled; until then, nothing is
 /// warned of.
 #[derive(Default)]
-pub(crate) struct Warnings(OnceLock<(Arc<Gate>, Env)>);
+pub(crate) struct Warnings(OnceLock<Arc<Gate>>);
 
 impl Warnings {
-    pub(crate) fn of(&self, gate: Arc<Gate>, env: Env) {
+    pub(crate) fn of(&self, gate: Arc<Gate>) {
         // Said once, at the start.
-        let _ = self.0.set((gate, env));
+        let _ = self.0.set(gate);
     }
 }
 
 impl Thresholds for Warnings {
+    fn ahead(&self, org: OrgId) -> Span {
+        self.0.get().map_or(Span::from_micros(0), |gate| gate.clock_of(org))
+    }
+
     fn of(&self, org: OrgId, meter: &str) -> Vec<Bounded> {
-        let Some((gate, env)) = self.0.get() else { return Vec::new() };
+        let Some(gate) = self.0.get() else { return Vec::new() };
         let Some(entitlement) = gate.entitlement(org) else { return Vec::new() };
         let snapshot = gate.snapshot();
         let blueprint = snapshot.compiled();
@@ -41,7 +45,9 @@ impl Thresholds for Warnings {
             let window = match window {
                 QuotaWindow::Hour => LimitWindow::Hour,
                 QuotaWindow::Day => LimitWindow::Day,
-                QuotaWindow::Month => LimitWindow::Month(entitlement.anchor.month_containing(env.now())),
+                QuotaWindow::Month => {
+                    LimitWindow::Month(entitlement.anchor.month_containing(gate.now_of(org)))
+                }
             };
             let warn_at = limit.warn_at.clone();
             Some(Bounded { limit: limit.name.as_str().into(), window, bound, warn_at })
@@ -60,6 +66,10 @@ pub(crate) struct Reports {
 }
 
 impl Live for Reports {
+    fn ahead(&self, org: OrgId) -> Span {
+        self.gate.clock_of(org)
+    }
+
     fn project(&self, org: OrgId, project: ProjectId) -> Option<Option<TeamId>> {
         let project = self.organizations.project(project).filter(|project| project.org == org)?;
         // What ran in a project before it was archived is still to be reported.

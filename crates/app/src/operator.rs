@@ -161,10 +161,10 @@ async fn list_organizations(
     drop(tx);
     platform.settler.flush().await?;
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
-    let shown: Vec<OrgId> = listed.items.iter().map(|organization| organization.id).collect();
-    let now = platform.env.now();
+    let orgs = listed.items.iter().map(|organization| organization.id);
+    let shown: Vec<(OrgId, Instant)> = orgs.map(|org| (org, platform.gate.now_of(org))).collect();
     let today = match platform.blueprint.load_full().meters().first() {
-        Some(meter) => insula_metering::usage::today(&mut tx, &shown, &meter.name, now).await?,
+        Some(meter) => insula_metering::usage::today(&mut tx, &shown, &meter.name).await?,
         None => HashMap::new(),
     };
     Ok(Json(listed.map(|organization| {

@@ -30,6 +30,7 @@ pub(crate) async fn restore(
 ) -> Result<()> {
     let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     let now = platform.env.now();
+    // An organization whose time is ahead has its windows among the later ones, which come after the earlier.
     for used in usage::current(&mut tx, now).await? {
         let window = match used.window {
             Step::Hour => QuotaWindow::Hour,
@@ -64,6 +65,8 @@ fn questions<'a>(
         .collect();
     let mut questions = Vec::new();
     for (org, entitlement) in organizations {
+        // Each by its own time.
+        let now = entitlement.time(now);
         for (meter, window) in &quotas {
             let period = match window {
                 QuotaWindow::Hour => insula_limits::Window::Hour.containing(now),

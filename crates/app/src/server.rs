@@ -10,7 +10,7 @@ use insula_access::{Authorized, ReadLimits};
 use insula_blueprint::LimitIndex;
 use insula_gateway::Gate;
 use insula_identity::{api_key, member};
-use insula_kernel::{Error, Instant, OrgId, Quantity, Scope as _};
+use insula_kernel::{Error, Instant, OrgId, Quantity, Scope as _, Span};
 use insula_metering::{
     http::{Counted, LiveLimit, LiveLimits, Stocks},
     ingest::Ingest,
@@ -160,6 +160,10 @@ struct Standings {
 }
 
 impl LiveLimits for Standings {
+    fn ahead(&self, org: OrgId) -> Span {
+        self.platform.gate.clock_of(org)
+    }
+
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit {
         let gate = &self.platform.gate;
         let usage = gate.usage(org, limit, now);

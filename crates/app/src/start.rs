@@ -106,7 +106,7 @@ impl Insula {
         let Loaded { platform, organizations, own } = loaded.map_err(|error| ("the start failed", error))?;
         let restored = restore(&platform, &organizations, &own).await;
         restored.map_err(|error| ("what was used can't be read", error))?;
-        warnings.of(platform.gate.clone(), platform.env.clone());
+        warnings.of(platform.gate.clone());
         workers::round(&platform).await.map_err(|error| ("background work failed", error))?;
 
         let base_domain = platform.blueprint.load().product().base_domain.clone();

@@ -4,11 +4,18 @@
 
 mod support;
 
+use insula_billing::subscription::{self, NewSubscription};
 use insula_kernel::{Env, OrgId, Span};
-use insula_storage::{Store, Worker, journal::Message};
+use insula_storage::{PlatformTx, Store, Worker, journal::Message};
 use insula_testkit::on_both_engines;
 use serde_json::json;
 use support::World;
+
+async fn prepare(ledger: &mut PlatformTx, env: &Env, org: OrgId) {
+    let upstream = ([127, 0, 0, 1], 9).into();
+    let blueprint = insula_blueprint::check("test", &support::blueprint(upstream)).unwrap().compile();
+    subscription::prepare(ledger, env, &blueprint, org, &NewSubscription::to("free")).await.unwrap();
+}
 
 on_both_engines! {
     async fn a_sign_up_that_was_cut_off_leaves_nothing(store) {
@@ -24,7 +31,7 @@ on_both_engines! {
         let storage = world.store.open().await;
         storage.tenant_stores(&Worker::SignUp).create(orphan, env.now()).await.unwrap();
         let mut ledger = storage.platform_write(Store::Ledger, &Worker::SignUp).await.unwrap();
-        insula_billing::subscription::prepare(&mut ledger, &env, orphan, "free").await.unwrap();
+        prepare(&mut ledger, &env, orphan).await;
         ledger.commit().await.unwrap();
         let mut directory = storage.platform_write(Store::Directory, &Worker::SignUp).await.unwrap();
         for org in [orphan, visible] {
@@ -47,6 +54,6 @@ on_both_engines! {
         assert!(directory.due(env.now() + Span::from_days(1), 10).await.unwrap().is_empty());
         let mut ledger = storage.platform_write(Store::Ledger, &Worker::Sweep).await.unwrap();
         // Its place is free again: nothing of the subscription is left.
-        insula_billing::subscription::prepare(&mut ledger, &env, orphan, "free").await.unwrap();
+        prepare(&mut ledger, &env, orphan).await;
     }
 }

@@ -6,8 +6,8 @@ mod support;
 
 use insula_access::{Authorized, Caller, Principal, ReadSubscription};
 use insula_billing::{
-    AppliedPlan, PLATFORM_STATEMENTS, TENANT_STATEMENTS, apply_blueprint, current_blueprint,
-    subscription::{self, Terms},
+    AppliedPlan, PLATFORM_STATEMENTS, TENANT_STATEMENTS, Terms, apply_blueprint, current_blueprint,
+    subscription::{self, NewSubscription},
 };
 use insula_blueprint::{Compiled, PermissionSet, own};
 use insula_kernel::{Env, Epoch, KeyId, OrgId};
@@ -35,7 +35,7 @@ async fn write(storage: &Storage) -> PlatformTx {
 async fn subscribe(storage: &Storage, env: &Env, plan: &str) -> OrgId {
     let org = OrgId::generate(env);
     let mut tx = write(storage).await;
-    subscription::prepare(&mut tx, env, org, plan).await.unwrap();
+    subscription::prepare(&mut tx, env, &blueprint(USUAL), org, &NewSubscription::to(plan)).await.unwrap();
     tx.commit().await.unwrap();
     org
 }
@@ -116,32 +116,33 @@ on_both_engines! {
         for times in 0..3 {
             let mut tx = write(&storage).await;
             for _ in 0..times {
-                subscription::activate(&mut tx, org).await.unwrap();
+                subscription::activate(&mut tx, &env, &blueprint(USUAL), org).await.unwrap();
             }
             tx.commit().await.unwrap();
             let proof = member(&env, org);
             let mut tx = storage.read(Store::Ledger, &proof).await.unwrap();
-            let own = subscription::get(&mut tx, &proof).await.unwrap();
+            let own = subscription::get(&mut tx, &env, &proof).await.unwrap();
             assert_eq!((own.plan.as_str(), own.plan_version), ("pro", 2));
-            assert_eq!((own.status.as_str(), own.started_at), ("active", env.now()));
+            assert_eq!((own.status, own.started_at), ("active", env.now()));
         }
         let stranger = member(&env, OrgId::generate(&env));
         let mut tx = storage.read(Store::Ledger, &stranger).await.unwrap();
-        assert_eq!(subscription::get(&mut tx, &stranger).await.unwrap_err().code(), "not_found");
+        assert_eq!(subscription::get(&mut tx, &env, &stranger).await.unwrap_err().code(), "not_found");
     }
 
     async fn a_plan_that_was_never_on_offer_cannot_be_taken(store) {
         let (storage, env) = (store.open().await, env());
         apply(&storage, &env, &blueprint(USUAL)).await;
-        let mut tx = write(&storage).await;
-        assert!(subscription::prepare(&mut tx, &env, OrgId::generate(&env), "gold").await.is_err());
+        let (mut tx, org, gold) = (write(&storage).await, OrgId::generate(&env), NewSubscription::to("gold"));
+        assert!(subscription::prepare(&mut tx, &env, &blueprint(USUAL), org, &gold).await.is_err());
     }
 
     async fn an_organization_has_one_subscription(store) {
         let (storage, env) = (store.open().await, env());
         apply(&storage, &env, &blueprint(USUAL)).await;
         let org = subscribe(&storage, &env, "pro").await;
-        assert!(subscription::prepare(&mut write(&storage).await, &env, org, "free").await.is_err());
+        let (mut tx, free) = (write(&storage).await, NewSubscription::to("free"));
+        assert!(subscription::prepare(&mut tx, &env, &blueprint(USUAL), org, &free).await.is_err());
     }
 
     async fn what_never_came_to_be_is_swept_and_nothing_else(store) {
@@ -150,7 +151,7 @@ on_both_engines! {
         let orphan = subscribe(&storage, &env, "free").await;
         let active = subscribe(&storage, &env, "free").await;
         let mut tx = write(&storage).await;
-        subscription::activate(&mut tx, active).await.unwrap();
+        subscription::activate(&mut tx, &env, &blueprint(USUAL), active).await.unwrap();
         subscription::remove_prepared(&mut tx, orphan).await.unwrap();
         subscription::remove_prepared(&mut tx, active).await.unwrap();
         tx.commit().await.unwrap();

@@ -9,7 +9,7 @@ use insula_blueprint::check;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Settings};
 use insula_identity::{Environment, KeyToken, LiveKey, Scopes, SigningKey, TokenSigner, TokenVerifier};
 use insula_kernel::{Env, Epoch, Keyring, OrgId, Secret, Span};
-use insula_limits::{Bound, Entitlement};
+use insula_limits::{Bound, Entitlement, Service};
 use insula_metering::log::{Log, Options};
 use insula_rating::Anchor;
 use insula_tenancy::{LiveOrganization, Status};
@@ -79,6 +79,8 @@ permission = "things:read"
         bounds,
         features: Arc::default(),
         anchor: Anchor::utc(env.now()),
+        clock: Span::from_micros(0),
+        service: Service::Served,
     };
     let gate = Gate::new(GateParts {
         env: env.clone(),

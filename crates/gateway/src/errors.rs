@@ -2,6 +2,7 @@
 
 use insula_blueprint::PathError;
 use insula_kernel::{Error, ErrorKind, Span};
+use insula_limits::Service;
 
 pub(crate) fn unauthenticated() -> Error {
     let detail = "This needs an access token or an API key: `Authorization: Bearer …` or `X-Api-Key: …`.";
@@ -104,6 +105,20 @@ pub(crate) fn stock_full(limit: &str, bound: i64) -> Error {
 pub(crate) fn feature_missing(feature: &str) -> Error {
     let detail = format!("This needs a plan with the feature `{feature}`.");
     Error::new(ErrorKind::PaymentRequired, "plan.feature_missing", detail)
+}
+
+/// Why an organization isn't served, if it isn't.
+pub(crate) fn unserved(service: Service) -> Option<Error> {
+    let (code, detail) = match service {
+        Service::Served => return None,
+        Service::Paused => {
+            ("subscription.paused", "The organization's subscription is paused; resume it to go on.")
+        }
+        Service::Canceled => {
+            ("subscription.canceled", "The organization's subscription has ended; choose a plan to go on.")
+        }
+    };
+    Some(Error::new(ErrorKind::PaymentRequired, code, detail))
 }
 
 pub(crate) fn no_lease(limit: &str) -> Error {

@@ -37,7 +37,7 @@ use books::Books;
 use counts::Counts;
 use insula_blueprint::{Compiled, LimitIndex, Per, QuotaWindow};
 use insula_identity::{TokenSigner, TokenVerifier};
-use insula_kernel::{Env, Instant, Keyring, LiveMap, OrgId, RequestId};
+use insula_kernel::{Env, Instant, Keyring, LiveMap, OrgId, RequestId, Span};
 use insula_limits::{Entitlement, Holds, Subject, Subjects, Usage};
 use insula_metering::log::Writer;
 use parking_lot::Mutex;
@@ -147,6 +147,19 @@ impl Gate {
         self.snapshot().tenants.get(&org)?.entitlement.clone()
     }
 
+    /// How far the time of an organization is ahead of the real one: nothing for all but test organizations.
+    #[must_use]
+    pub fn clock_of(&self, org: OrgId) -> Span {
+        self.entitlement(org).map_or(Span::from_micros(0), |entitlement| entitlement.clock)
+    }
+
+    /// What time it is for an organization: by this windows of hours, days and months turn, and usage has its time. Rates,
+    /// holds, keys and tokens know the real time alone.
+    #[must_use]
+    pub fn now_of(&self, org: OrgId) -> Instant {
+        self.env.now() + self.clock_of(org)
+    }
+
     /// Takes in what an organization, new or known, may do from now on. `of` makes it for the blueprint in force,
     /// which doesn't change while it runs.
     pub fn put_entitlement(&self, org: OrgId, of: impl FnOnce(&Compiled) -> Entitlement) {
@@ -185,8 +198,8 @@ impl Gate {
         self.identities.recompile(&compiled);
     }
 
-    /// Adds what was used of a meter, and can't be refused any more, to every counter of it whose window holds `at`: what
-    /// an upstream reported, or for [`Window`]s of one length what the ledger knows at the start.
+    /// Adds what was used of a meter, and can't be refused any more, to every counter of it whose window holds `at`, in the
+    /// organization's time: what an upstream reported, or for [`Window`]s of one length what the ledger knows at the start.
     ///
     /// [`Window`]: insula_limits::Window
     pub fn add_usage(
@@ -263,7 +276,7 @@ impl Gate {
         })
     }
 
-    /// What an organization has used of a quota in the window of `now`, requests under way included; `None` for
+    /// What an organization has used of a quota in the window that it is in when it is really `now`, requests under way included; `None` for
     /// limits that are no quotas of an organization, and organizations that aren't known. The limit is one of the
     /// blueprint in force.
     #[must_use]
@@ -272,7 +285,7 @@ impl Gate {
         let place = snapshot.slot_of(limit)?;
         let tenant = snapshot.tenants.get(&org)?;
         let window = tenant.window(snapshot.slots.get(place)?.window);
-        Some(tenant.counters.get(place)?.as_ref()?.snapshot(now, window))
+        Some(tenant.counters.get(place)?.as_ref()?.snapshot(tenant.time(now), window))
     }
 
     /// A request of the organization that was refused lately.

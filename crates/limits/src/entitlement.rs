@@ -1,6 +1,6 @@
 //! What an organization may do now.
 
-use insula_kernel::Span;
+use insula_kernel::{Instant, Span};
 use insula_rating::Anchor;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -26,14 +26,15 @@ impl Bound {
     }
 }
 
-/// Whether requests of an organization are served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Whether an organization's requests are served, as its subscription has it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Service {
     /// They are.
+    #[default]
     Served,
-    /// They aren't while its subscription is paused.
+    /// They aren't until the subscription goes on.
     Paused,
-    /// They aren't since its subscription was canceled.
+    /// They aren't until there is a subscription again.
     Canceled,
 }
 
@@ -53,7 +54,8 @@ pub struct Entitlement {
     pub features: Arc<BTreeMap<Box<str>, bool>>,
     /// Where billing periods begin.
     pub anchor: Anchor,
-    /// How far the organization's own time is ahead: nothing but for those with a test clock.
+    /// How far the organization's time is ahead of the real one: nothing for all but test organizations, never less than
+    /// nothing, and never less than it was.
     pub clock: Span,
     /// Whether its requests are served.
     pub service: Service,
@@ -64,6 +66,13 @@ impl Entitlement {
     #[must_use]
     pub fn bound(&self, limit: usize) -> Bound {
         self.bounds.get(limit).copied().unwrap_or(Bound::CLOSED)
+    }
+
+    /// The organization's time when it is really this late: by it windows of hours, days and months turn, and usage has
+    /// its time.
+    #[must_use]
+    pub fn time(&self, now: Instant) -> Instant {
+        now + self.clock
     }
 
     /// Whether the plan has a feature.

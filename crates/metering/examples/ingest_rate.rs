@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement")]
 
 use insula_blueprint::check;
-use insula_kernel::{Env, EventId, HoldId, KeyId, OrgId, ProjectId, TeamId, sha256};
+use insula_kernel::{Env, EventId, HoldId, KeyId, OrgId, ProjectId, Span, TeamId, sha256};
 use insula_metering::{
     Settler,
     ingest::{Counted, Ingest, Live, Reporter, Taken},
@@ -42,6 +42,9 @@ targets = ["http://127.0.0.1:1"]
 struct Nobody;
 
 impl Live for Nobody {
+    fn ahead(&self, _: OrgId) -> Span {
+        Span::from_micros(0)
+    }
     fn project(&self, _: OrgId, _: ProjectId) -> Option<Option<TeamId>> {
         None
     }

@@ -8,8 +8,8 @@ pub(crate) use billed::{
 };
 pub(crate) use query::{
     BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events,
-    day_meters, day_rollups, day_series, event, forget_holds, hold, key_uses, of_day, orgs_of_days, rollups,
-    series, series_of, series_sums, totals, values,
+    day_meters, day_rollups, day_series, event, exact_totals, forget_holds, hold, key_uses, of_day,
+    orgs_of_days, rollups, series, series_of, series_sums, totals, values,
 };
 
 use crate::{
@@ -156,6 +156,10 @@ statements! {
          FROM wanted w JOIN usage_rollup r ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
              AND r.start_at >= w.from_at AND r.start_at < w.to_at
          GROUP BY w.number";
+    Ledger EDGES(number: Int, tenant: Id, from: Int, to: Int) =
+        "WITH wanted (number, tenant_id, from_at, to_at) AS (VALUES {rows})
+         SELECT w.number, e.quantities FROM wanted w JOIN usage_event e
+             ON e.tenant_id = w.tenant_id AND e.at >= w.from_at AND e.at < w.to_at";
     Ledger SERIES_OF(number: Int, tenant: Id, meter: Text, from: Int, to: Int) =
         "WITH wanted (number, tenant_id, meter, from_at, to_at) AS (VALUES {rows})
          SELECT w.number, min(s.dims), CAST(sum(s.quantity / 4294967296) AS BIGINT),
@@ -185,14 +189,15 @@ statements! {
              UNION SELECT member FROM usage_unique
              WHERE tenant_id = $1 AND meter = $2 AND span = 'minute' AND start_at >= $11 AND start_at < $12
          ) AS members";
-    // The windows come from their sums: a value is looked up in each, not searched for in all.
+    // A value is looked up in each window that has a sum, not searched for among all values of all windows: `CROSS JOIN`
+    // keeps SQLite from taking the tables in another order.
     Ledger MEMBERS_OF(tenant: Id, meter: Text, span: Text, from: Int, to: Int, member: Bytes) =
         "WITH wanted (tenant_id, meter, span, from_at, to_at, member) AS (VALUES {rows})
-         SELECT DISTINCT w.member FROM wanted w
-         JOIN usage_rollup r ON r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
+         SELECT DISTINCT w.member FROM wanted w CROSS JOIN usage_rollup r CROSS JOIN usage_unique u
+         WHERE r.tenant_id = w.tenant_id AND r.meter = w.meter AND r.span = w.span
              AND r.start_at >= w.from_at AND r.start_at < w.to_at
-         JOIN usage_unique u ON u.tenant_id = r.tenant_id AND u.meter = r.meter AND u.span = r.span
-             AND u.start_at = r.start_at AND u.member = w.member";
+             AND u.tenant_id = r.tenant_id AND u.meter = r.meter AND u.span = r.span AND u.start_at = r.start_at
+             AND u.member = w.member";
     Ledger METERS_OF(tenant: Id, day: Int) =
         "WITH wanted (tenant_id, day) AS (VALUES {rows})
          SELECT DISTINCT r.meter FROM wanted w
@@ -337,11 +342,10 @@ pub(crate) async fn put_holds(tx: &mut PlatformTx, rows: Vec<Value>) -> StoreRes
 pub(crate) async fn insert_crossings(
     tx: &mut PlatformTx,
     crossed: &[Crossed],
-    now: Instant,
 ) -> StoreResult<HashSet<(OrgId, String, Instant, i64)>> {
     let rows = crossed.iter().flat_map(|one| {
         let limit = Arc::clone(&one.limit);
-        args![one.org, limit, "", one.period.start, u32::from(one.level), now]
+        args![one.org, limit, "", one.period.start, u32::from(one.level), one.at]
     });
     Ok(tx.fetch_rows(&INSERT_CROSSINGS, rows.collect()).await?.into_iter().collect())
 }

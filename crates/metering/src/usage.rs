@@ -19,7 +19,7 @@ pub use restore::{
     forget_holds, scoped, totals,
 };
 pub use step::Step;
-pub(crate) use step::pieces;
+pub(crate) use step::{exact, pieces};
 pub(crate) use windows::{EARLIEST, LATEST};
 pub use windows::{MAX_BUCKETS, Windows};
 
@@ -68,13 +68,13 @@ pub async fn last_use(tx: &mut TenantTx) -> StoreResult<HashMap<KeyId, Instant>>
     Ok(store::key_uses(tx).await?.into_iter().collect())
 }
 
-/// What these organizations used of a meter on the day of `now`; those that used nothing are left out.
+/// What each of these organizations used of a meter on the day that its instant lies in; those that used nothing are left
+/// out.
 pub async fn today(
     tx: &mut PlatformTx,
-    orgs: &[OrgId],
+    orgs: &[(OrgId, Instant)],
     meter: &str,
-    now: Instant,
 ) -> StoreResult<HashMap<OrgId, Quantity>> {
-    let day = now.floor(Step::Day.span());
-    Ok(store::of_day(tx, orgs, meter, day).await?.into_iter().collect())
+    let days = orgs.iter().map(|&(org, now)| (org, Step::Day.start(now)));
+    Ok(store::of_day(tx, days, meter).await?.into_iter().collect())
 }

@@ -4,16 +4,16 @@
 
 mod support;
 
-use insula_kernel::{Env, EventId, Instant, OrgId, Period, Scope, Span};
+use insula_kernel::{Env, EventId, Instant, OrgId, Period, Quantity, Scope, Span};
 use insula_metering::{
-    Settler,
+    Bounded, Settler, Thresholds,
     billed::{self, BilledEvent, Figure, digest_of},
     log::{Charge, Fold, Groups, Report},
-    usage::Step,
+    usage::{self, Step, Wanted},
 };
 use insula_storage::{PlatformTx, Storage, Store, Worker, args, statements};
 use insula_testkit::on_both_engines;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use support::{NOON, Run, at};
 
 statements! {
@@ -27,6 +27,19 @@ struct Member(OrgId);
 impl Scope for Member {
     fn organization(&self) -> OrgId {
         self.0
+    }
+}
+
+/// No limits, and clocks that are so far ahead.
+struct Ahead(Span);
+
+impl Thresholds for Ahead {
+    fn ahead(&self, _: OrgId) -> Span {
+        self.0
+    }
+
+    fn of(&self, _: OrgId, _: &str) -> Vec<Bounded> {
+        Vec::new()
     }
 }
 
@@ -297,6 +310,23 @@ on_both_engines! {
         assert_eq!(days(&run, "2026-02-27T00:00:00Z").await, expected[..1]);
     }
 
+    async fn lateness_is_by_the_time_of_the_organization(store) {
+        let (mut run, settler) = Run::start(&store).await;
+        let mut settler = settler.with_thresholds(Arc::new(Ahead(Span::from_days(30))));
+        let org = OrgId::generate(&run.env);
+        let charges = [Charge::add("tokens", 5)];
+        let now = run.env.now() + Span::from_days(30);
+        for time in [now, now - Span::from_mins(30), now - Span::from_hours(30), run.env.now()] {
+            let reported = Report { received_at: now, ..report(&run.env, org, time, &charges) };
+            run.writer.append_report(&reported).unwrap();
+        }
+        // It came before the organization's clock was moved.
+        run.request(org, None, &[("tokens", 1)]);
+        settler.catch_up().await.unwrap();
+        let days = billed::late_days(&mut platform(&run.storage).await, org, now).await.unwrap();
+        assert_eq!(days, [at("2026-03-01T00:00:00Z"), at("2026-03-30T00:00:00Z")]);
+    }
+
     async fn windows_beyond_a_bound_are_those_that_begin_in_the_period(store) {
         let (mut run, mut settler) = Run::start(&store).await;
         let org = OrgId::generate(&run.env);
@@ -323,6 +353,14 @@ on_both_engines! {
         assert_eq!(meters(&mut tx, "2026-03-01T23:59:00Z", "2026-03-02T00:00:00Z").await, ["tokens"]);
         assert_eq!(meters(&mut tx, "2026-02-01T00:00:00Z", "2026-03-02T00:00:00.000001Z").await, ["requests", "tokens"]);
         assert_eq!(meters(&mut tx, "2026-03-03T00:00:00Z", "2027-03-03T00:00:00Z").await, [""; 0]);
+        let wanted = |from: &str, to: &str| Wanted { org, meter: "tokens".into(), period: period(from, to) };
+        let wanted = [
+            wanted("2026-03-01T10:30:00Z", "2026-03-01T12:30:00Z"),
+            wanted("2026-03-01T10:30:00.000001Z", "2026-03-01T12:30:00.000001Z"),
+            wanted("2026-03-01T12:29:59.999999Z", "2026-03-01T12:30:00.000001Z"),
+            wanted(NOON, NOON),
+        ];
+        assert_eq!(usage::totals(&mut tx, &wanted).await.unwrap(), [14, 19, 10, 0].map(Quantity::from_units));
         let nothing = figure(&run.storage, org, "requests", period(NOON, NOON)).await;
         assert_eq!(nothing, Figure::default());
     }

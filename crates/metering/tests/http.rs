@@ -71,10 +71,16 @@ impl Entrance for Door {
     }
 }
 
-/// Counters and stocks that stand still.
-struct Fixed;
+/// Counters and stocks that stand still, by a clock that is so far ahead.
+struct Fixed {
+    ahead: Span,
+}
 
 impl LiveLimits for Fixed {
+    fn ahead(&self, _: OrgId) -> Span {
+        self.ahead
+    }
+
     fn standing(&self, _: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit {
         let quantity = Quantity::from_units;
         let none = LiveLimit { bound: None, used: Quantity::ZERO, resets_at: None };
@@ -82,7 +88,7 @@ impl LiveLimits for Fixed {
             0 => LiveLimit { bound: Some(quantity(2)), ..none },
             1..=3 => none,
             4 => {
-                let resets_at = Some(now.floor(Span::from_days(1)) + Span::from_days(1));
+                let resets_at = Some((now + self.ahead).floor(Span::from_days(1)) + Span::from_days(1));
                 LiveLimit { bound: Some(quantity(100)), used: quantity(30), resets_at }
             }
             _ => LiveLimit { bound: Some(quantity(10)), ..none },
@@ -105,6 +111,9 @@ impl Stocks for Fixed {
 struct Nobody;
 
 impl ingest::Live for Nobody {
+    fn ahead(&self, _: OrgId) -> Span {
+        Span::from_micros(0)
+    }
     fn project(&self, _: OrgId, _: insula_kernel::ProjectId) -> Option<Option<insula_kernel::TeamId>> {
         None
     }
@@ -125,6 +134,15 @@ struct Server {
 }
 
 async fn server(store: &TestStore, permissions: &[insula_blueprint::PermissionId]) -> Server {
+    server_ahead(store, permissions, Span::from_micros(0)).await
+}
+
+/// A server for an organization whose time is so far ahead.
+async fn server_ahead(
+    store: &TestStore,
+    permissions: &[insula_blueprint::PermissionId],
+    ahead: Span,
+) -> Server {
     let (run, settler, log) = Run::with_log(store).await;
     let settler = settler.start();
     let org = OrgId::generate(&run.env);
@@ -142,8 +160,8 @@ async fn server(store: &TestStore, permissions: &[insula_blueprint::PermissionId
         blueprint: Arc::new(ArcSwap::from_pointee(
             insula_blueprint::check("blueprint.toml", BLUEPRINT).unwrap().compile(),
         )),
-        limits: Arc::new(Fixed),
-        stocks: Arc::new(Fixed),
+        limits: Arc::new(Fixed { ahead }),
+        stocks: Arc::new(Fixed { ahead }),
     };
     let permissions = permissions.iter().copied().collect();
     let door: Arc<dyn Entrance> = Arc::new(Door { org, permissions });
@@ -233,6 +251,22 @@ on_both_engines! {
         }
         let early = "meter=requests&to=2026-01-31T10:30:00Z&window=period";
         assert_eq!(server.refused(early).await, ("?to".to_owned(), "out_of_range".to_owned()));
+    }
+
+    async fn a_test_organization_is_told_of_its_own_time(store) {
+        let mut server = server_ahead(&store, &[own::USAGE_READ], Span::from_days(40)).await;
+        server.run.clock.advance(Span::from_days(40));
+        server.run.request(server.org, None, &[("requests", 1)]);
+        server.run.clock.set(support::at(NOON));
+        let (status, usage) = server.get("/v1/orgs/acme/usage?meter=requests").await;
+        let bucket = json!({ "start": "2026-04-10T00:00:00Z", "end": "2026-04-11T00:00:00Z", "group": {}, "value": "1" });
+        assert_eq!((status, &usage["as_of"], &usage["buckets"][6]), (200, &json!("2026-04-10T12:00:00Z"), &bucket));
+        let (_, limits) = server.get("/v1/orgs/acme/limits").await;
+        assert_eq!(limits["as_of"], "2026-04-10T12:00:00Z");
+        assert_eq!(limits["items"][4]["resets_at"], "2026-04-11T00:00:00Z");
+        server.settler.shutdown().await.unwrap();
+        let (_, usage) = server.get("/v1/orgs/acme/usage?meter=requests").await;
+        assert_eq!(usage["as_of"], "2026-04-10T12:00:00Z");
     }
 
     async fn usage_that_is_not_settled_is_not_claimed(store) {

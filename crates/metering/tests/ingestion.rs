@@ -8,7 +8,7 @@ mod support;
 use insula_blueprint::{Compiled, check};
 use insula_kernel::{HoldId, KeyId, OrgId, ProjectId, ServiceId, Span, TeamId};
 use insula_metering::{
-    SettlerHandle,
+    SettlerHandle, billed,
     ingest::{Counted, Ingest, Live, Reporter, Taken},
     usage::{self, Step},
 };
@@ -54,10 +54,23 @@ hold = { limit = "at_once", key = "$.job_id", until = "job.finished", ttl = "15m
 "#;
 
 /// What was told to whoever keeps counters.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<String>>>);
+#[derive(Clone)]
+struct Told {
+    said: Arc<Mutex<Vec<String>>>,
+    /// How far the organization's time is ahead.
+    ahead: Arc<Mutex<Span>>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { said: Arc::default(), ahead: Arc::new(Mutex::new(Span::from_micros(0))) }
+    }
+}
 
 impl Live for Told {
+    fn ahead(&self, _: OrgId) -> Span {
+        *self.ahead.lock()
+    }
     fn project(&self, _: OrgId, project: ProjectId) -> Option<Option<TeamId>> {
         (project == ProjectId::from_uuid(Uuid::from_u128(1))).then_some(None)
     }
@@ -65,10 +78,10 @@ impl Live for Told {
         (text == "ak_known").then(|| KeyId::from_uuid(Uuid::from_u128(2)))
     }
     fn count(&self, counted: &Counted<'_>) {
-        self.0.lock().push(format!("{} {}", counted.meter, counted.quantity));
+        self.said.lock().push(format!("{} {}", counted.meter, counted.quantity));
     }
     fn end_holds(&self, _: OrgId, event: &str, key: &str) -> Vec<HoldId> {
-        self.0.lock().push(format!("{event} ends {key}"));
+        self.said.lock().push(format!("{event} ends {key}"));
         Vec::new()
     }
 }
@@ -128,6 +141,30 @@ impl Upstream {
 }
 
 on_both_engines! {
+    async fn the_time_of_an_event_is_the_organizations_own(store) {
+        let upstream = upstream(&store).await;
+        let now = upstream.run.env.now();
+        let at = |id: &str, time: insula_kernel::Instant| {
+            let mut event = event(id, "1");
+            event["time"] = json!(time.to_string());
+            event
+        };
+        assert_eq!(upstream.refused(at("a", now + Span::from_days(31))).await, "event.time");
+        *upstream.told.ahead.lock() = Span::from_days(450);
+        let own = now + Span::from_days(450);
+        assert_eq!(upstream.send(&[at("a", own - Span::from_days(3)), event("b", "1")]).await, [Taken::Accepted, Taken::Accepted]);
+        assert_eq!(upstream.refused(at("c", own + Span::from_days(1))).await, "event.time");
+        assert_eq!(upstream.refused(at("d", now)).await, "event.time");
+        upstream.settler.flush().await.unwrap();
+        let mut tx = upstream.run.storage.platform_read(Store::Ledger, &Worker::Snapshot).await.unwrap();
+        let jobs = async |tx: &mut insula_storage::PlatformTx, start| {
+            let period = insula_kernel::Period { start, end: start + Span::from_micros(1) };
+            billed::figure(tx, upstream.reporter.org, "jobs", period).await.unwrap().units
+        };
+        assert_eq!(jobs(&mut tx, own - Span::from_days(3)).await, 1);
+        assert_eq!(jobs(&mut tx, own).await, 1, "without a time of its own it happened when it came");
+    }
+
     async fn an_event_counts_once_however_often_it_is_sent(store) {
         let upstream = upstream(&store).await;
         assert_eq!(upstream.send(&[event("a", "1.5"), event("b", "0.25")]).await, [Taken::Accepted, Taken::Accepted]);
@@ -138,7 +175,7 @@ on_both_engines! {
         assert_eq!(upstream.send(&[event("b", "0.25"), event("d", "1")]).await, [Taken::Duplicate, Taken::Accepted]);
         assert_eq!((upstream.used("seconds").await, upstream.used("jobs").await), (3_750, 4));
         assert_eq!(upstream.used("sites").await, 1, "one site, however often");
-        assert_eq!(*upstream.told.0.lock(), [
+        assert_eq!(*upstream.told.said.lock(), [
             "jobs 1", "seconds 1500", "jobs 1", "seconds 250", "jobs 1", "seconds 1000", "jobs 1", "seconds 1000",
         ]);
     }
@@ -292,7 +329,7 @@ async fn an_event_ends_what_it_names_in_its_data_or_its_subject() {
     let mut about = event("b", "1");
     about["subject"] = json!("job_2");
     upstream.send(&[named, about]).await;
-    let told = upstream.told.0.lock().clone();
+    let told = upstream.told.said.lock().clone();
     let ends: Vec<_> = told.iter().filter(|told| told.contains("ends")).collect();
     assert_eq!(ends, ["job.finished ends job_1", "job.finished ends job_2"]);
 }

@@ -138,12 +138,13 @@ on_both_engines! {
         }
         settler.catch_up().await.unwrap();
         let mut tx = run.storage.platform_read(Store::Ledger, &Worker::Snapshot).await.unwrap();
-        let today = usage::today(&mut tx, &orgs[1..], "requests", run.env.now()).await.unwrap();
+        let on = |orgs: &[OrgId], day| orgs.iter().map(|org| (*org, day)).collect::<Vec<_>>();
+        let today = usage::today(&mut tx, &on(&orgs[1..], run.env.now()), "requests").await.unwrap();
         let counts: Vec<_> = orgs.iter().map(|org| today.get(org).map(|quantity| quantity.units())).collect();
         assert_eq!(counts, [None, Some(1), Some(2), Some(3), None]);
         let tomorrow = run.env.now() + Span::from_days(1);
-        assert!(usage::today(&mut tx, &orgs, "requests", tomorrow).await.unwrap().is_empty());
-        assert!(usage::today(&mut tx, &[], "requests", tomorrow).await.unwrap().is_empty());
+        assert!(usage::today(&mut tx, &on(&orgs, tomorrow), "requests").await.unwrap().is_empty());
+        assert!(usage::today(&mut tx, &[], "requests").await.unwrap().is_empty());
     }
 
     async fn a_segment_told_twice_counts_once(store) {

@@ -13,7 +13,7 @@ use crate::{errors, headers::X_USER_ID};
 use http::{HeaderMap, HeaderValue, header};
 use insula_access::Principal;
 use insula_blueprint::{LastingHold, PermissionSet, Route, RouteIndex};
-use insula_kernel::{AdmissionId, Error, HoldId, Instant, OrgId, RequestId, Result, Span};
+use insula_kernel::{AdmissionId, Error, HoldId, Instant, OrgId, RequestId, Result};
 use insula_limits::{Entitlement, Standing, Subject, Subjects};
 use insula_metering::log::{Charge, Charges, Check, HoldIntent, Intent, IntentTicket};
 use insula_tenancy::LiveOrganization;
@@ -58,7 +58,9 @@ impl Gate {
         let organization = self.tenant_of(&identified.credential, asked)?;
         let refused = |error: &Error, standing: Option<&Standing<'_>>| {
             let principal = identified.credential.principal;
-            let request = RefusedRequest::new(asked.id, asked.now, &plan.name, principal, error, standing);
+            let tenant = snapshot.tenants.get(&organization.id);
+            let at = tenant.map_or(asked.now, |tenant| tenant.time(asked.now));
+            let request = RefusedRequest::new(asked.id, at, &plan.name, principal, error, standing);
             self.refusals.note(organization.id, request);
         };
         let who = self
@@ -123,6 +125,9 @@ impl Gate {
     /// refuses.
     fn reserve<'s>(&self, case: &Case<'s, '_>, purse: &Purse<'s, '_>) -> Result<Reserved<'s>, Stopped<'s>> {
         let Case { snapshot, route, plan, subjects, identified, entitlement, asked } = case;
+        if let Some(error) = errors::unserved(entitlement.service) {
+            return Err((error, None));
+        }
         if let Some(feature) = route.feature.as_deref().filter(|feature| !entitlement.has(feature)) {
             return Err((errors::feature_missing(feature), None));
         }
@@ -257,7 +262,7 @@ impl<'s> Case<'s, '_> {
             entitlement: self.entitlement,
             subjects: &self.subjects,
             key: self.identified.key.as_deref(),
-            now: self.asked.now,
+            now: self.entitlement.time(self.asked.now),
         }
     }
 }
@@ -284,7 +289,7 @@ fn validate(headers: &HeaderMap, route: &Route) -> Result<()> {
 }
 
 fn intend(lane: &Lane, case: &Case<'_, '_>, who: &Who, checks: &Checks) -> Result<IntentTicket> {
-    let Case { snapshot, route, plan, asked, .. } = case;
+    let Case { snapshot, route, plan, asked, entitlement, .. } = case;
     let meters = snapshot.compiled.meters();
     let reserved: SmallVec<[Charge<'_>; 4]> = plan
         .charges
@@ -306,7 +311,10 @@ fn intend(lane: &Lane, case: &Case<'_, '_>, who: &Who, checks: &Checks) -> Resul
     let hold = route.hold.as_ref().map(|hold| HoldIntent {
         limit: snapshot.limit_name(hold.limit.get()),
         until: hold.lasting.as_ref().and_then(|lasting| lasting.until.as_deref()),
-        ttl_us: hold.lasting.as_ref().and_then(|LastingHold { ttl, .. }| ttl.map(Span::as_micros)),
+        // What is held lasts by the real time, and `at` is the organization's.
+        ttl_us: (hold.lasting.as_ref()).and_then(|LastingHold { ttl, .. }| {
+            Some(ttl.as_ref()?.as_micros() - entitlement.clock.as_micros())
+        }),
     });
     let key = match who.principal {
         Principal::Key { key } => Some(key),
@@ -322,7 +330,7 @@ fn intend(lane: &Lane, case: &Case<'_, '_>, who: &Who, checks: &Checks) -> Resul
         environment: who.environment.map_or(0, super::admission::environment_code),
         blueprint: snapshot.number,
         route: &plan.name,
-        at: asked.now,
+        at: entitlement.time(asked.now),
         reserved: Charges::from(&*reserved),
         checks: (&*checks).into(),
         hold,

@@ -120,7 +120,8 @@ impl Gate {
     ///
     /// # Errors
     /// `lease.limit` for what isn't a hold or a stock of the product's own; a refusal when there is no room;
-    /// `limits.unavailable` while the organization's entitlement isn't known.
+    /// `limits.unavailable` while the organization's entitlement isn't known; `subscription.paused` and
+    /// `subscription.canceled` where the organization isn't served.
     pub fn lease(&self, request: &LeaseRequest<'_>, key: Option<&LiveKey>, now: Instant) -> Result<Lease> {
         let snapshot = self.snapshot();
         let (limit, declared) =
@@ -135,6 +136,9 @@ impl Gate {
         }
         let org = request.subjects.org;
         let entitlement = self.entitlement(org).ok_or_else(errors::limits_unavailable)?;
+        if let Some(error) = errors::unserved(entitlement.service) {
+            return Err(error);
+        }
         let holds = self.holds_of(org);
         if let Some(key) = request.key
             && let Some((id, hold)) = holds.find(request.limit, key, now)

@@ -46,6 +46,7 @@ pub(super) struct Purse<'s, 'a> {
     pub(super) entitlement: &'a Entitlement,
     pub(super) subjects: &'a Subjects,
     pub(super) key: Option<&'a LiveKey>,
+    /// The organization's time.
     pub(super) now: Instant,
 }
 

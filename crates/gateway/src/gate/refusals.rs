@@ -24,7 +24,7 @@ const ORGANIZATIONS: usize = 20_000;
 pub struct RefusedRequest {
     /// Which.
     pub id: RequestId,
-    /// When.
+    /// When, in the organization's time.
     pub at: Instant,
     /// The route's pattern.
     pub route: Box<str>,

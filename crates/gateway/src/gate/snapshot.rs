@@ -8,7 +8,7 @@ use http::HeaderValue;
 use insula_blueprint::{
     Compiled, Limit, LimitIndex, LimitKind, Per, QuotaWindow, RateWindow, Route, RouteIndex, Target,
 };
-use insula_kernel::{LiveMap, OrgId};
+use insula_kernel::{Instant, LiveMap, OrgId};
 use insula_limits::{Bound, Entitlement, Quota, Window};
 use smallvec::SmallVec;
 use std::{collections::HashMap, sync::Arc};
@@ -70,6 +70,11 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
+    /// The organization's time when it is really this late.
+    pub(crate) fn time(&self, now: Instant) -> Instant {
+        self.entitlement.as_ref().map_or(now, |entitlement| entitlement.time(now))
+    }
+
     /// The window of a quota, on this organization's calendar.
     pub(crate) const fn window(&self, window: QuotaWindow) -> &Window {
         match window {

@@ -18,7 +18,7 @@ use insula_kernel::{
     Clock as _, Env, Epoch, Instant, Keyring, ManualClock, OrgId, ProjectId, Secret, SeededRng, SessionId,
     Span, TeamId, UserId,
 };
-use insula_limits::{Bound, Entitlement};
+use insula_limits::{Bound, Entitlement, Service};
 use insula_metering::log::{Entry, Log, Options, Outcome, Tail};
 use insula_rating::Anchor;
 use insula_tenancy::{LiveOrganization, LiveProject, ProjectStatus, Status};
@@ -154,6 +154,8 @@ pub(crate) fn entitlement(blueprint: &Compiled, bounds: &[(&str, i64)]) -> Entit
         bounds: blueprint.limits().iter().map(bound).collect(),
         features: Arc::new([("fancy".into(), true)].into()),
         anchor: Anchor::utc(Instant::from_secs(1_699_000_000)),
+        clock: Span::from_micros(0),
+        service: Service::Served,
     }
 }
 
@@ -161,6 +163,10 @@ pub(crate) fn entitlement(blueprint: &Compiled, bounds: &[(&str, i64)]) -> Entit
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Told {
     pub(crate) org: OrgId,
+    /// When it happened, in the organization's time.
+    pub(crate) at: Instant,
+    /// Until when it is held unless it ends.
+    pub(crate) held_until: Option<Instant>,
     pub(crate) route: String,
     pub(crate) status: u16,
     pub(crate) outcome: Outcome,
@@ -375,6 +381,8 @@ impl World {
         tail.poll(100_000, |entry| match entry {
             Entry::Settled { intent, settlement } => told.push(Told {
                 org: intent.org,
+                at: intent.at,
+                held_until: (intent.hold).and_then(|hold| Some(intent.at + Span::from_micros(hold.ttl_us?))),
                 route: intent.route.to_owned(),
                 status: settlement.status,
                 outcome: settlement.outcome,

@@ -5,7 +5,7 @@ use crate::usage::{self, Scope, Step, Subject};
 use axum::extract::State as From;
 use insula_access::{Authorized, ReadLimits};
 use insula_blueprint::{self as blueprint, Compiled, LimitIndex, LimitKind, OnExceed, Per, QuotaWindow};
-use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _};
+use insula_kernel::{Instant, OrgId, Quantity, Result, Scope as _, Span};
 use insula_rating::Anchor;
 use insula_storage::Store;
 use insula_web::{Failure, In, Json};
@@ -24,13 +24,15 @@ pub struct LiveLimit {
     /// What is consumed and reserved of it. Nothing for a rate, which each key has for itself, and nothing for a limit of
     /// stock, which [`Stocks`] counts.
     pub used: Quantity,
-    /// When its window ends, if it has one.
+    /// When its window ends, in the organization's time, if it has one.
     pub resets_at: Option<Instant>,
 }
 
 /// What the request path knows of limits.
 pub trait LiveLimits: Send + Sync {
-    /// Where the organization stands with this limit of the blueprint in force, at this instant.
+    /// How far the organization's time is ahead of the real one: nothing for all but test organizations.
+    fn ahead(&self, org: OrgId) -> Span;
+    /// Where the organization stands with this limit of the blueprint in force, when it is really `now`.
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit;
 
     /// Where the organization's billing periods begin; `None` if it isn't known.
@@ -174,7 +176,7 @@ pub(super) async fn list_limits(
     From(state): From<State>,
     In(proof): In<ReadLimits>,
 ) -> Result<Json<Limits>, Failure> {
-    let as_of = state.env.now();
+    let now = state.env.now();
     let blueprint = state.blueprint.load_full();
     let headline = blueprint.product().headline_limit;
     let per_part = |limit: &blueprint::Limit| matches!(limit.kind, LimitKind::Quota { per, .. } if per != Per::Organization);
@@ -184,11 +186,12 @@ pub(super) async fn list_limits(
     }
     let mut items = Vec::new();
     for (index, declared) in blueprint.indexed_limits() {
-        let mut live = state.limits.standing(proof.organization(), index, as_of);
+        let mut live = state.limits.standing(proof.organization(), index, now);
         if declared.kind == LimitKind::Stock {
             live.used = state.stocks.count(&proof, index).await?;
         }
-        let busiest = state.busiest(&proof, declared, &blueprint, as_of).await?;
+        let own = now + state.limits.ahead(proof.organization());
+        let busiest = state.busiest(&proof, declared, &blueprint, own).await?;
         if let Some(busiest) = &busiest {
             live.used = busiest.used;
             live.resets_at = Some(busiest.resets_at);
@@ -196,5 +199,5 @@ pub(super) async fn list_limits(
         let shown = limit(declared, live, headline == Some(index), &blueprint);
         items.push(Limit { busiest: busiest.map(|busiest| busiest.who), ..shown });
     }
-    Ok(Json(Limits { as_of, items }))
+    Ok(Json(Limits { as_of: now + state.limits.ahead(proof.organization()), items }))
 }

@@ -173,13 +173,14 @@ pub(super) async fn get_usage(
     In(proof): In<ReadUsage>,
     Query(query): Query<UsageQuery>,
 ) -> Result<Json<Usage>, Failure> {
-    let now = state.env.now();
+    let ahead = state.limits.ahead(proof.organization());
+    let now = state.env.now() + ahead;
     let blueprint = state.blueprint.load_full();
     let meter = query.meter(&blueprint)?;
     let billing = state.limits.anchor(proof.organization());
     let (windows, grouping) = (query.windows(now, billing.as_ref())?, query.grouping(&blueprint, meter)?);
     let settled = tokio::time::timeout(PATIENCE, state.settler.flush()).await;
-    let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() };
+    let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() + ahead };
     let mut tx = state.storage.read(Store::Ledger, &proof).await?;
     let value = |quantity: Quantity| quantity.display(meter.scale).to_string();
     let buckets = if grouping.is_plain() {

@@ -99,7 +99,7 @@ impl Batch {
                 if suspicious { self.unknown(&mut tx).await? } else { self.events.iter().collect() };
             // In the order of the keys, so that neighbours go to the same pages.
             new.sort_unstable_by_key(|event| (event.org, event.id));
-            match write_events(&mut tx, &new, env.now()).await? {
+            match write_events(&mut tx, &new, |org| watch.now_of(env, org)).await? {
                 Ok(()) => {}
                 Err(Repeated) if suspicious => {
                     return Err(StoreError::Failed("events are neither new nor known".into()));
@@ -140,7 +140,7 @@ impl Batch {
 async fn write_events(
     tx: &mut PlatformTx,
     events: &[&Event],
-    now: Instant,
+    now_of: impl Fn(OrgId) -> Instant,
 ) -> StoreResult<Result<(), Repeated>> {
     if events.is_empty() {
         return Ok(Ok(()));
@@ -153,8 +153,12 @@ async fn write_events(
     if store::insert_events(tx, events, first).await?.is_err() {
         return Ok(Err(Repeated));
     }
-    let late = events.iter().filter(|event| event.is_late(now));
-    let days: BTreeSet<_> = late.map(|event| (event.org, Step::Day.start(counted_at(event.at)))).collect();
+    let mut days = BTreeSet::new();
+    for of_one in events.chunk_by(|event, next| event.org == next.org) {
+        let now = now_of(of_one[0].org);
+        let late = of_one.iter().filter(|event| event.is_late(now));
+        days.extend(late.map(|event| (event.org, Step::Day.start(counted_at(event.at)))));
+    }
     store::note_late(tx, &days).await?;
     Ok(Ok(()))
 }

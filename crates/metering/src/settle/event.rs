@@ -348,7 +348,7 @@ impl Event {
     }
 
     /// Whether it comes to the ledger so late that what was charged for its time may have been charged already. `now` is
-    /// when it is settled.
+    /// when it is settled, in the organization's time.
     pub(super) fn is_late(&self, now: Instant) -> bool {
         let received = match &self.origin {
             Origin::Request(_) => now,

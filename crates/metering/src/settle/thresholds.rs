@@ -8,7 +8,7 @@ use crate::{
     store,
     usage::{Step, Wanted},
 };
-use insula_kernel::{Env, Instant, OrgId, Period};
+use insula_kernel::{Env, Instant, OrgId, Period, Span};
 use insula_storage::{PlatformTx, StoreResult, journal::Message};
 use serde_json::json;
 use std::{
@@ -43,15 +43,21 @@ pub struct Bounded {
     pub warn_at: Vec<u8>,
 }
 
-/// Which limits to warn of.
+/// Which limits to warn of, and by whose clock.
 pub trait Thresholds: Send + Sync {
+    /// How far the organization's time is ahead of the real one: nothing for all but test organizations. Asked for each
+    /// organization in each batch, so the answer must come from memory.
+    fn ahead(&self, org: OrgId) -> Span;
     /// The limits on this meter that count for the organization as a whole. Asked for each meter of each organization in
     /// each batch, so the answer must come from memory.
     fn of(&self, org: OrgId, meter: &str) -> Vec<Bounded>;
 }
 
-/// No warnings.
+/// No warnings, and no clock but the real one.
 impl Thresholds for () {
+    fn ahead(&self, _: OrgId) -> Span {
+        Span::from_micros(0)
+    }
     fn of(&self, _: OrgId, _: &str) -> Vec<Bounded> {
         Vec::new()
     }
@@ -84,6 +90,8 @@ pub(crate) struct Crossed {
     pub(crate) limit: Arc<str>,
     pub(crate) period: Period,
     pub(crate) level: u8,
+    /// When, in the organization's time.
+    pub(crate) at: Instant,
     used: i64,
     bound: i64,
 }
@@ -107,6 +115,11 @@ impl Watch {
         Self { thresholds, standings: HashMap::new() }
     }
 
+    /// What time it is for an organization.
+    pub(super) fn now_of(&self, env: &Env, org: OrgId) -> Instant {
+        env.now() + self.thresholds.ahead(org)
+    }
+
     /// Warns of the levels that are crossed with these sums, which are in the transaction already.
     pub(super) async fn look(&self, tx: &mut PlatformTx, env: &Env, tally: &Tally) -> StoreResult<News> {
         let changed = self.changed(tally);
@@ -125,12 +138,12 @@ impl Watch {
             for &level in &one.bounded.warn_at {
                 if !standing.crossed.contains(&level) && reaches(standing.used, one.bounded.bound, level) {
                     standing.crossed.push(level);
-                    crossed.push(one.crossed(level, standing.used));
+                    crossed.push(one.crossed(level, standing.used, self.now_of(env, one.org)));
                 }
             }
             news.standings.push((one.watched(), standing));
         }
-        let new = store::insert_crossings(tx, &crossed, env.now()).await?;
+        let new = store::insert_crossings(tx, &crossed).await?;
         for one in crossed.iter().filter(|one| new.contains(&one.row())) {
             tx.publish(env, one.org, &one.message()).await?;
             news.warnings += 1;
@@ -209,9 +222,9 @@ impl Changed {
         (self.org, Arc::clone(&self.bounded.limit), Arc::clone(&self.meter), self.period.start)
     }
 
-    fn crossed(&self, level: u8, used: i64) -> Crossed {
+    fn crossed(&self, level: u8, used: i64, at: Instant) -> Crossed {
         let limit = Arc::clone(&self.bounded.limit);
-        Crossed { org: self.org, limit, period: self.period, level, used, bound: self.bounded.bound }
+        Crossed { org: self.org, limit, period: self.period, level, at, used, bound: self.bounded.bound }
     }
 }
 

@@ -1,15 +1,16 @@
 //! Reading what settlement wrote.
 
 use super::{
-    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, FORGET_HOLDS, OF_DAY,
+    ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, EDGES, FORGET_HOLDS, OF_DAY,
     ORGS_OF_DAYS, SERIES_OF, TOTALS, step,
 };
 use crate::{
-    settle::Kind,
-    usage::{CurrentUsage, Step, Wanted, pieces},
+    log::Fold,
+    settle::{self, Kind},
+    usage::{CurrentUsage, Step, Wanted, exact, pieces},
 };
 use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, ServiceId, TeamId, UserId};
-use insula_storage::{PlatformTx, StoreResult, TenantTx, args, row, statements};
+use insula_storage::{PlatformTx, StoreError, StoreResult, TenantTx, args, row, statements};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -154,17 +155,15 @@ pub(crate) async fn current(
         .collect()
 }
 
-/// Sums of one day, of those organizations that have any.
+/// Sums of one day each, of those organizations that have any.
 pub(crate) async fn of_day(
     tx: &mut PlatformTx,
-    orgs: &[OrgId],
+    days: impl Iterator<Item = (OrgId, Instant)>,
     meter: &str,
-    day: Instant,
 ) -> StoreResult<Vec<(OrgId, Quantity)>> {
     let meter: Arc<str> = meter.into();
-    let rows = orgs
-        .iter()
-        .flat_map(|&org| [org.into(), Arc::clone(&meter).into(), Step::Day.text().into(), day.into()]);
+    let rows = days
+        .flat_map(|(org, day)| [org.into(), Arc::clone(&meter).into(), Step::Day.text().into(), day.into()]);
     tx.fetch_rows(&OF_DAY, rows.collect()).await
 }
 
@@ -177,14 +176,44 @@ fn number(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }
 
-/// What was used of each of these, in their order.
+/// What was used of each of these, in their order; of minutes that only a part of lies in a period, all of it.
 pub(crate) async fn totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<i64>> {
+    let stretches: Vec<_> = wanted.iter().map(|one| pieces(one.period, Step::Minute)).collect();
+    summed(tx, wanted, &stretches).await
+}
+
+/// What was used of each of these to the microsecond, in their order. Meters that add up.
+pub(crate) async fn exact_totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<i64>> {
+    let (stretches, edges): (Vec<_>, Vec<_>) = wanted.iter().map(|one| exact(one.period)).unzip();
+    let mut totals = summed(tx, wanted, &stretches).await?;
     let mut rows = Vec::new();
-    for (index, one) in wanted.iter().enumerate() {
-        for (step, piece) in pieces(one.period, Step::Minute) {
+    for (index, (one, edges)) in wanted.iter().zip(edges).enumerate() {
+        for Period { start, end } in edges {
+            rows.extend(args![number(index), one.org, start, end]);
+        }
+    }
+    let events: Vec<(i64, String)> = tx.fetch_rows(&EDGES, rows).await?;
+    for (index, quantities) in events {
+        let Some(index) = usize::try_from(index).ok().filter(|index| *index < wanted.len()) else { continue };
+        let parts = settle::quantities(&quantities)
+            .ok_or_else(|| StoreError::Failed("the quantities of an event can't be read".to_owned()))?;
+        let counted = parts.iter().find(|part| part.meter == wanted[index].meter && part.fold == Fold::Add);
+        totals[index] = totals[index].saturating_add(counted.map_or(0, |part| part.quantity));
+    }
+    Ok(totals)
+}
+
+/// The sums of the windows that these stretches are made of, for each in its order.
+async fn summed(
+    tx: &mut PlatformTx,
+    wanted: &[Wanted],
+    stretches: &[Vec<(Step, Period)>],
+) -> StoreResult<Vec<i64>> {
+    let mut rows = Vec::new();
+    for (index, (one, stretches)) in wanted.iter().zip(stretches).enumerate() {
+        for (step, piece) in stretches {
             let meter = Arc::clone(&one.meter);
-            rows.extend([number(index).into(), one.org.into(), meter.into(), step.text().into()]);
-            rows.extend([piece.start.into(), piece.end.into()]);
+            rows.extend(args![number(index), one.org, meter, step.text(), piece.start, piece.end]);
         }
     }
     let parts: Vec<(i64, i64, i64)> = tx.fetch_rows(&TOTALS, rows).await?;

@@ -41,12 +41,10 @@ pub struct Wanted {
     pub period: Period,
 }
 
-/// What was used of each of these, in their order: for months, which differ between organizations. Meters that add up.
-///
-/// Sums are kept by the minute. Where a period doesn't begin or end with one, the whole of that minute is counted: a
-/// limit may then refuse early, and never admits too much.
+/// What was used of each of these, in their order and to the microsecond: for months, which differ between organizations.
+/// Meters that add up.
 pub async fn totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<Quantity>> {
-    Ok(store::totals(tx, wanted).await?.into_iter().map(Quantity::from_units).collect())
+    Ok(store::exact_totals(tx, wanted).await?.into_iter().map(Quantity::from_units).collect())
 }
 
 /// For whom a quota counts that doesn't count for the organization as a whole.

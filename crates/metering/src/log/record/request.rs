@@ -45,8 +45,9 @@ pub struct HoldIntent<'a> {
     pub limit: &'a str,
     /// The type of event that ends it, if it may outlive the request and one does.
     pub until: Option<&'a str>,
-    /// How long it lasts at most, in microseconds from the admission on; none for one that ends with the request, and
-    /// for one that lasts until it is ended.
+    /// How long it lasts at most, in microseconds from the intent's `at` on; none for one that ends with the request, and
+    /// for one that lasts until it is ended. Holds last by the real time: where the organization's is ahead, it is less by
+    /// as much, and may be less than nothing.
     pub ttl_us: Option<i64>,
 }
 
