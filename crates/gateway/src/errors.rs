@@ -109,16 +109,21 @@ pub(crate) fn feature_missing(feature: &str) -> Error {
 
 /// Why an organization isn't served, if it isn't.
 pub(crate) fn unserved(service: Service) -> Option<Error> {
-    let (code, detail) = match service {
-        Service::Served => return None,
-        Service::Paused => {
-            ("subscription.paused", "The organization's subscription is paused; resume it to go on.")
-        }
-        Service::Canceled => {
-            ("subscription.canceled", "The organization's subscription has ended; choose a plan to go on.")
-        }
-    };
-    Some(Error::new(ErrorKind::PaymentRequired, code, detail))
+    match service {
+        Service::Served => None,
+        Service::Paused => Some(subscription_paused()),
+        Service::Canceled => Some(subscription_canceled()),
+    }
+}
+
+fn subscription_paused() -> Error {
+    let detail = "The organization's subscription is paused; resume it to go on.";
+    Error::new(ErrorKind::PaymentRequired, "subscription.paused", detail)
+}
+
+fn subscription_canceled() -> Error {
+    let detail = "The organization's subscription has ended; choose a plan to go on.";
+    Error::new(ErrorKind::PaymentRequired, "subscription.canceled", detail)
 }
 
 pub(crate) fn no_lease(limit: &str) -> Error {
