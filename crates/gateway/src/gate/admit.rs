@@ -15,7 +15,10 @@ use insula_access::Principal;
 use insula_blueprint::{LastingHold, PermissionSet, Route, RouteIndex};
 use insula_kernel::{AdmissionId, Error, HoldId, Instant, OrgId, RequestId, Result, Span};
 use insula_limits::{Entitlement, Standing, Subject, Subjects};
-use insula_metering::log::{Charge, Charges, Check, HoldIntent, Intent, IntentTicket};
+use insula_metering::{
+    failpoint::{self, Failpoint},
+    log::{Charge, Charges, Check, HoldIntent, Intent, IntentTicket},
+};
 use insula_tenancy::LiveOrganization;
 use insula_web::Credential;
 use smallvec::SmallVec;
@@ -94,15 +97,8 @@ impl Gate {
         if let Some(standing) = &standing {
             marks.note(lane, standing);
         }
-        let noted = validate(asked.headers, declared).and_then(|()| intend(lane, &case, &who, &checks));
-        let ticket = match noted {
-            Ok(ticket) => ticket,
-            Err(error) => {
-                refused(&error, None);
-                return Err(Refusal::from(error).marked(marks));
-            }
-        };
-        Ok(Admission {
+        // Whole before the intent is noted: from then on whatever happens is settled.
+        let mut admission = Admission {
             lane: lane.clone(),
             snapshot: Arc::clone(snapshot),
             route,
@@ -112,10 +108,22 @@ impl Gate {
             reservations,
             held,
             measured: SmallVec::new(),
-            ticket: Some(ticket),
+            ticket: None,
             marks,
             sent: None,
-        })
+        };
+        failpoint::reached(Failpoint::RequestReserved);
+        match validate(asked.headers, declared)
+            .and_then(|()| intend(lane, snapshot, declared, plan, asked, &who, &checks))
+        {
+            Ok(ticket) => admission.ticket = Some(ticket),
+            Err(error) => {
+                refused(&error, None);
+                return Err(Refusal::from(error).marked(admission.marks()));
+            }
+        }
+        failpoint::reached(Failpoint::RequestNoted);
+        Ok(admission)
     }
 
     /// Takes what the request needs out of every limit, or nothing out of any but rates that stand before the one that
@@ -282,8 +290,15 @@ fn validate(headers: &HeaderMap, route: &Route) -> Result<()> {
     Ok(())
 }
 
-fn intend(lane: &Lane, case: &Case<'_, '_>, who: &Who, checks: &Checks) -> Result<IntentTicket> {
-    let Case { snapshot, route, plan, asked, .. } = case;
+fn intend(
+    lane: &Lane,
+    snapshot: &Snapshot,
+    route: &Route,
+    plan: &Plan,
+    asked: &Asked<'_>,
+    who: &Who,
+    checks: &Checks,
+) -> Result<IntentTicket> {
     let meters = snapshot.compiled.meters();
     let reserved: SmallVec<[Charge<'_>; 4]> = plan
         .charges
