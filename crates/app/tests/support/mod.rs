@@ -74,6 +74,7 @@ pub struct World {
     pub upstream: SocketAddr,
     running: Option<Insula>,
     blueprint: String,
+    env: Env,
 }
 
 impl World {
@@ -84,10 +85,15 @@ impl World {
 
     /// An installation on a fresh store, with a blueprint of the test's own.
     pub async fn with(store: TestStore, blueprint: fn(SocketAddr) -> String) -> Self {
+        Self::at(store, blueprint, Env::system()).await
+    }
+
+    /// The same, with a time of the test's own.
+    pub async fn at(store: TestStore, blueprint: fn(SocketAddr) -> String, env: Env) -> Self {
         let upstream = upstream().await;
         let text = blueprint(upstream);
-        let running = start(&store, &text).await;
-        Self { address: running.local_addr(), store, upstream, running: Some(running), blueprint: text }
+        let running = start(&store, &text, env.clone()).await;
+        Self { address: running.local_addr(), store, upstream, running: Some(running), blueprint: text, env }
     }
 
     /// Stops the installation.
@@ -100,7 +106,7 @@ impl World {
     /// Stops the installation, if it runs, and starts it again on the same store.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let running = start(&self.store, &self.blueprint).await;
+        let running = start(&self.store, &self.blueprint, self.env.clone()).await;
         self.address = running.local_addr();
         self.running = Some(running);
     }
@@ -211,6 +217,14 @@ impl World {
         (quota.unwrap()["used"].as_i64().unwrap(), sum)
     }
 
+    /// A fresh access token of an organization's owner.
+    pub async fn fresh(&self, organization: &Organization) -> String {
+        let email = format!("owner@{}.test", organization.slug);
+        let body = json!({ "email": email, "password": PASSWORD, "client": "native", "organization": organization.slug });
+        let reply = self.post("/v1/login", "", &body).await.expect(200);
+        reply["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// The operator's access token.
     pub async fn operator(&self) -> String {
         let body = json!({ "email": OPERATOR, "password": PASSWORD, "client": "native" });
@@ -219,7 +233,7 @@ impl World {
     }
 }
 
-async fn start(store: &TestStore, blueprint: &str) -> Insula {
+async fn start(store: &TestStore, blueprint: &str, env: Env) -> Insula {
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: "http://insula.test".to_owned(),
@@ -237,7 +251,7 @@ async fn start(store: &TestStore, blueprint: &str) -> Insula {
     let compiled = insula_blueprint::check("blueprint.toml", blueprint)
         .unwrap_or_else(|error| panic!("{error}"))
         .compile();
-    Insula::start(config, Some((compiled, blueprint.to_owned())), Env::system()).await.unwrap().0
+    Insula::start(config, Some((compiled, blueprint.to_owned())), env).await.unwrap().0
 }
 
 pub fn signup(slug: &str) -> Json {
