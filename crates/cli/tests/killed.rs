@@ -8,7 +8,7 @@ mod support;
 use insula_metering::failpoint::Failpoint;
 use insula_testkit::Kind;
 use serde_json::json;
-use support::{Load, Witness, World};
+use support::{World, load::Load, witness::Witness};
 
 /// How often it is killed; `make soak` does it more often.
 fn rounds() -> usize {

@@ -204,7 +204,7 @@ on_both_engines! {
         let mut heard = Heard::default();
         let rounds = rounds();
         for round in 0..rounds {
-            tokio::task::block_in_place(|| heard.listen_and_kill(&store, 300 + 137 * (round % 20)));
+            tokio::task::block_in_place(|| heard.listen_and_kill(&store, 300 + 137 * (round % 5)));
         }
         assert!(heard.flushes > rounds);
         let env = Env::system();

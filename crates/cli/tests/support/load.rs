@@ -1,8 +1,9 @@
 //! Callers of every kind at once, until the program dies or they have done enough.
 
 use super::{
-    Client, Reply, Witness, World,
-    witness::{Job, Lease, acquire, lease_body, let_go, send_events},
+    World,
+    client::{Client, Reply},
+    witness::{Job, Lease, Witness, acquire, lease_body, let_go, send_events},
 };
 use serde_json::{Value as Json, json};
 use std::{

@@ -3,7 +3,10 @@
 //! An act is begun before its request goes out and acknowledged when its reply has come. What lies between may have
 //! happened or not; a client that reports events or takes leases does it again.
 
-use super::{Client, World};
+use super::{
+    World,
+    client::{Client, Reply},
+};
 use serde_json::{Value as Json, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -198,7 +201,7 @@ fn report(client: &mut Client, world: &World, told: &Told, numbers: &[i64], new:
 }
 
 /// Reports events; `None` if the connection broke.
-pub(crate) fn send_events(client: &mut Client, world: &World, events: &Json) -> Option<super::Reply> {
+pub(crate) fn send_events(client: &mut Client, world: &World, events: &Json) -> Option<Reply> {
     let media =
         if events.is_array() { "application/cloudevents-batch+json" } else { "application/cloudevents+json" };
     client.ask("POST", "/v1/orgs/acme/events", &world.service, media, &events.to_string())
@@ -213,10 +216,10 @@ pub(crate) fn lease_body(limit: &str, key: &str) -> Json {
     body
 }
 
-pub(crate) fn acquire(client: &mut Client, world: &World, limit: &str, key: &str) -> Option<super::Reply> {
+pub(crate) fn acquire(client: &mut Client, world: &World, limit: &str, key: &str) -> Option<Reply> {
     client.try_post("/v1/orgs/acme/leases", &world.service, &lease_body(limit, key))
 }
 
-pub(crate) fn let_go(client: &mut Client, world: &World, id: &str) -> Option<super::Reply> {
+pub(crate) fn let_go(client: &mut Client, world: &World, id: &str) -> Option<Reply> {
     client.ask("DELETE", &format!("/v1/orgs/acme/leases/{id}"), &world.service, "application/json", "")
 }
