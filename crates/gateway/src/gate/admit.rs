@@ -156,9 +156,13 @@ impl Gate {
     }
 
     /// Counts a request to the API against the rates of who sends it.
-    pub(crate) fn count_api_request(&self, identified: &Identified, now: Instant) -> Result<(), Refusal> {
+    pub(crate) fn count_api_request(
+        &self,
+        snapshot: &Snapshot,
+        identified: &Identified,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         let Some(org) = identified.credential.organization else { return Ok(()) };
-        let snapshot = self.snapshot();
         let Some(tenant) = snapshot.tenants.get(&org) else { return Ok(()) };
         let Some(entitlement) = tenant.entitlement.as_deref() else { return Ok(()) };
         let key = identified.key.as_deref();
@@ -171,7 +175,7 @@ impl Gate {
         let asker = Asker { subjects: &subjects, key, entitlement, now };
         // Rates of single routes are for what upstreams answer.
         let groups = snapshot.rates.iter().filter(|group| group.routes.is_empty());
-        self.count_rates(&snapshot, groups, &asker).map(drop).map_err(|(error, _)| error.into())
+        self.count_rates(snapshot, groups, &asker).map(drop).map_err(|(error, _)| error.into())
     }
 
     /// The organization of the credential, if nothing in the request names another.
