@@ -6,6 +6,7 @@ mod common;
 
 use common::{Setup, World, within};
 use insula_blueprint::{Compiled, check};
+use insula_identity::OwnLimits;
 use insula_kernel::{Clock as _, Span, TeamId};
 use insula_limits::Subjects;
 use insula_metering::log::Outcome;
@@ -269,7 +270,7 @@ async fn a_person_names_a_project_of_the_organization_and_no_other() {
 async fn a_key_has_quotas_of_its_own() {
     let world = world(&[("tokens_per_month", 10_000), ("soft_per_day", 100)]).await;
     let (_, narrow) = world.key_with(world.acme, &["things:*"], |key| {
-        key.limits = [("soft_per_day".into(), 2)].into();
+        key.limits = OwnLimits::compile([("soft_per_day".into(), 2)], world.gate.snapshot().compiled());
     });
     let call = async |key: &str| world.post("/chat/answer", key, &json!({ "body": {} })).await;
     assert_eq!(call(&narrow).await.status, 200);
