@@ -8,7 +8,11 @@ mod support;
 use insula_metering::failpoint::Failpoint;
 use insula_testkit::Kind;
 use serde_json::json;
-use support::{World, load::Load, witness::Witness};
+use support::{
+    World,
+    load::Load,
+    witness::{Witness, send_events},
+};
 
 /// How often it is killed; `make soak` does it more often.
 fn rounds() -> usize {
@@ -80,6 +84,29 @@ fn nothing_is_lost_between_any_two_steps_on_sqlite() {
 #[ignore = "as slow as the other, and part of `make soak`"]
 fn nothing_is_lost_between_any_two_steps_on_postgres() {
     nothing_is_lost_between_any_two_steps(Kind::Postgres);
+}
+
+/// A job is held until its end is known, and no longer, wherever the program dies on the way to that.
+#[test]
+fn an_end_that_is_reported_again_ends_what_it_should() {
+    let mut world = World::new(Kind::Sqlite);
+    let on_the_way =
+        |point: &Failpoint| ["report.", "log."].iter().any(|whose| point.name().starts_with(whose));
+    for point in Failpoint::ALL.iter().filter(|point| on_the_way(point)) {
+        let job = point.name();
+        world.client().post(&format!("/jobs/{job}"), &world.key, &json!({})).expect(200);
+        assert_eq!(world.used("jobs_at_once"), 1);
+        let event = json!({
+            "specversion": "1.0", "id": job, "source": "/things", "type": "job.finished", "subject": job,
+            "data": { "amount": 1 },
+        });
+        world.arm(*point, "abort");
+        assert!(send_events(&mut world.client(), &world, &event).is_none(), "it dies at {job}");
+        world.ended();
+        world.start();
+        send_events(&mut world.client(), &world, &event).unwrap().expect(202);
+        assert_eq!(world.used("jobs_at_once"), 0, "after it died at {job}");
+    }
 }
 
 /// A panic while something is reserved ends the request alone.
