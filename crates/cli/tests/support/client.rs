@@ -108,6 +108,16 @@ impl Client {
         self.ask("GET", path, token, "application/json", "")
     }
 
+    /// What is read at last: a database that is too busy is asked again.
+    pub(crate) fn read(&mut self, path: &str, token: &str) -> Reply {
+        loop {
+            let reply = self.get(path, token);
+            if reply.status != 503 {
+                return reply;
+            }
+        }
+    }
+
     pub(crate) fn get(&mut self, path: &str, token: &str) -> Reply {
         self.get_if_whole(path, token).expect("a reply comes")
     }

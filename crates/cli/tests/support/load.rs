@@ -119,9 +119,10 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The reply, if it isn't that of a handler which panicked: that says no more than a broken connection.
+/// The reply, if it isn't that of a handler which panicked, or of a database that is too busy: those acknowledge no more
+/// than a broken connection does.
 fn answered(reply: Reply) -> Option<Reply> {
-    (reply.status != 500).then_some(reply)
+    (!matches!(reply.status, 500 | 503)).then_some(reply)
 }
 
 fn call(caller: &mut Caller<'_>) -> Option<()> {

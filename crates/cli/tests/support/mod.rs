@@ -192,11 +192,11 @@ impl World {
     /// What the operator is told.
     pub(crate) fn ask_operator(&self, path: &str) -> Json {
         let token = self.operator.lock().unwrap().clone();
-        let reply = self.client().get(path, &token);
+        let reply = self.client().read(path, &token);
         if reply.status == 401 {
             // A token doesn't last as long as the test.
             let token = self.sign_in();
-            return self.client().get(path, &token).expect(200);
+            return self.client().read(path, &token).expect(200);
         }
         reply.expect(200)
     }
@@ -216,7 +216,7 @@ impl World {
                 .args(["serve", "--config", "insula.toml", "--json"])
                 .current_dir(self.store.folder())
                 .env("INSULA_FAILPOINT_FILE", self.fail_file())
-                .env("RUST_LOG", "error")
+                .env("RUST_LOG", "warn")
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -317,7 +317,7 @@ impl World {
 
     /// What is used of every limit.
     pub(crate) fn limits(&self) -> Json {
-        self.client().get("/v1/orgs/acme/limits", &self.key).expect(200)["items"].clone()
+        self.client().read("/v1/orgs/acme/limits", &self.key).expect(200)["items"].clone()
     }
 
     /// What is used of a limit.
@@ -330,7 +330,7 @@ impl World {
     /// What the ledger says of a meter.
     pub(crate) fn usage(&self, meter: &str) -> i64 {
         let path = format!("/v1/orgs/acme/usage?meter={meter}&window=day");
-        let usage = self.client().get(&path, &self.key).expect(200);
+        let usage = self.client().read(&path, &self.key).expect(200);
         let buckets = usage["buckets"].as_array().unwrap();
         buckets.iter().map(|bucket| bucket["value"].as_str().unwrap().parse::<i64>().unwrap()).sum()
     }
