@@ -1,7 +1,7 @@
 # The commands of this project. `make up` and `make test` are all that one has to know; what they do stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test setup console openapi bench-gateway lint fmt clean
+.PHONY: help up test soak setup console openapi bench-gateway lint fmt clean
 
 # What `make up` runs, and with which options of `insula up`.
 BLUEPRINT ?= blueprints/hello
@@ -19,6 +19,9 @@ up: ## build everything and run a product with demo data (BLUEPRINT=…, OPTIONS
 
 test: ## check everything that must hold before a change goes in (STEPS="clippy e2e" for some of it)
 	@scripts/test.sh $(STEPS)
+
+soak: ## the long forms: fifty rounds of killing where `make test` has five
+	@scripts/soak.sh
 
 setup: ## install the tools that are missing
 	@scripts/setup.sh test

@@ -1,7 +1,7 @@
 //! Leases: holds that upstreams and workers take, renew and end themselves.
 //!
 //! What must always hold: memory decides at once, so a limit is never exceeded; nothing is acknowledged before the log
-//! has it on the disk, so nothing acknowledged is forgotten by a restart.
+//! has it on the disk, so nothing acknowledged is forgotten by a restart; what wasn't noted isn't held.
 
 use crate::platform::Platform;
 use axum::{
@@ -15,6 +15,7 @@ use insula_identity::{KeyToken, LiveKey};
 use insula_kernel::{Error, HoldId, Instant, OrgId, ProjectId, Result, Scope as _, Span};
 use insula_limits::{Subject, Subjects};
 use insula_metering::{
+    failpoint::{self, Failpoint},
     ingest::Ingest,
     log::{HOLD_KEY_MAX, HoldChange, HoldStep},
 };
@@ -22,7 +23,11 @@ use insula_tenancy::ProjectStatus;
 use insula_web::{Api, Endpoint, Failure, In, Json, Method};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+};
+use tokio::sync::{Mutex, MutexGuard};
 
 const TAG: &str = "Leases";
 /// The longest time to live, in seconds: 30 days.
@@ -31,8 +36,74 @@ const LONGEST_TTL: i64 = 30 * 86_400;
 /// What the endpoints work with.
 #[derive(Clone)]
 pub(crate) struct State {
-    pub(crate) platform: Platform,
-    pub(crate) ingest: Arc<Ingest>,
+    platform: Platform,
+    ingest: Arc<Ingest>,
+    turns: Arc<Turns>,
+}
+
+impl State {
+    pub(crate) fn new(platform: Platform, ingest: Arc<Ingest>) -> Self {
+        Self { platform, ingest, turns: Arc::default() }
+    }
+}
+
+/// How many leases that have a key are taken at the same time at most; two that share a turn wait for each other.
+const TURNS: usize = 256;
+
+/// Who asks for what is already held under a key is answered only after that was noted, so they wait for who began it.
+struct Turns {
+    hasher: RandomState,
+    locks: Box<[Mutex<()>]>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), locks: (0..TURNS).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl Turns {
+    async fn of(&self, org: OrgId, key: &str) -> MutexGuard<'_, ()> {
+        let hash = self.hasher.hash_one((org, key));
+        let place = usize::from(hash.to_le_bytes()[0]) % self.locks.len();
+        self.locks[place].lock().await
+    }
+}
+
+/// A lease that the log doesn't surely know: dropped before it does, it isn't held any more.
+struct Unnoted<'a> {
+    state: &'a State,
+    org: OrgId,
+    id: HoldId,
+    is_appended: bool,
+    is_noted: bool,
+}
+
+impl<'a> Unnoted<'a> {
+    const fn new(state: &'a State, org: OrgId, id: HoldId) -> Self {
+        Self { state, org, id, is_appended: false, is_noted: false }
+    }
+
+    async fn note(&mut self, what: HoldStep<'_>) -> Result<()> {
+        self.state.ingest.append_hold(&HoldChange { org: self.org, hold: self.id, what })?;
+        self.is_appended = true;
+        failpoint::reached(Failpoint::LeaseAppended);
+        self.state.ingest.durable().await?;
+        self.is_noted = true;
+        Ok(())
+    }
+}
+
+impl Drop for Unnoted<'_> {
+    fn drop(&mut self) {
+        let Self { state: State { platform, ingest, .. }, org, id, .. } = *self;
+        if !self.is_noted {
+            platform.gate.end_hold(org, id, platform.env.now());
+        }
+        if self.is_appended && !self.is_noted {
+            ingest.note_end(org, id);
+        }
+    }
 }
 
 pub(crate) fn api() -> Api<State> {
@@ -157,6 +228,10 @@ async fn acquire_lease(
     let ttl = body.ttl_seconds.map(span).transpose()?;
     let (subjects, key) = subjects(platform, org, &body)?;
     let request = LeaseRequest { limit: &body.limit, subjects: &subjects, key: body.key.as_deref(), ttl };
+    let _turn = match &body.key {
+        Some(key) => Some(state.turns.of(org, key).await),
+        None => None,
+    };
     let lease = platform.gate.lease(&request, key.as_deref(), now)?;
     let expires_at = lease.hold.expires_at;
     if lease.is_new {
@@ -169,10 +244,10 @@ async fn acquire_lease(
             at: now,
             expires_at,
         };
-        if let Err(error) = state.ingest.note_hold(&HoldChange { org, hold: lease.id, what }).await {
-            platform.gate.end_hold(org, lease.id, now);
-            return Err(error.into());
-        }
+        let mut unnoted = Unnoted::new(&state, org, lease.id);
+        failpoint::reached(Failpoint::LeaseBegun);
+        unnoted.note(what).await?;
+        failpoint::reached(Failpoint::LeaseNoted);
     }
     let reply = LeaseReply { id: lease.id, limit: body.limit, key: body.key, expires_at };
     let status = if lease.is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -207,6 +282,7 @@ async fn end_lease(
     }
     // Noted first: if that fails nothing has changed, and the same call can be made again.
     state.ingest.note_hold(&HoldChange { org, hold: id, what: HoldStep::Ended { at: now } }).await?;
+    failpoint::reached(Failpoint::LeaseEnded);
     state.platform.gate.end_hold(org, id, now);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -94,7 +94,7 @@ pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
         env: platform.env.clone(),
         settler: platform.settler.clone(),
     };
-    let leases = leases::State { platform: platform.clone(), ingest: Arc::clone(ingest) };
+    let leases = leases::State::new(platform.clone(), Arc::clone(ingest));
     Router::new()
         .merge(all.public.into_router().with_state(public))
         .merge(all.operator.into_router().with_state(platform.clone()))

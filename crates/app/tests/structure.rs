@@ -23,7 +23,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("identity", &["access", "blueprint", "kernel", "storage", "tenancy", "web"]),
     ("limits", &["kernel", "rating"]),
     ("metering", &["access", "blueprint", "kernel", "rating", "storage", "web"]),
-    ("billing", &["access", "blueprint", "kernel", "limits", "rating", "storage", "web"]),
+    ("billing", &["access", "blueprint", "kernel", "limits", "metering", "rating", "storage", "web"]),
     ("gateway", &["access", "blueprint", "identity", "kernel", "limits", "metering", "tenancy", "web"]),
     (
         "app",

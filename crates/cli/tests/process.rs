@@ -159,61 +159,6 @@ fn post(address: SocketAddr, path: &str, token: &str, body: &Json) -> Json {
     ask(address, "POST", path, token, &body.to_string())
 }
 
-/// Calls until the connection breaks; how many replies came whole.
-fn call_until_it_breaks(address: SocketAddr, key: &str) -> i64 {
-    let Ok(mut stream) = TcpStream::connect(address) else { return 0 };
-    let request = format!("GET /things HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\r\n");
-    let mut whole = 0;
-    let mut received = Vec::new();
-    loop {
-        if stream.write_all(request.as_bytes()).is_err() {
-            return whole;
-        }
-        received.clear();
-        while !(received.windows(4).any(|end| end == b"\r\n\r\n") && received.ends_with(b"ok")) {
-            let mut part = [0u8; 4_096];
-            match stream.read(&mut part) {
-                Ok(read) if read > 0 => received.extend_from_slice(&part[..read]),
-                _ => return whole,
-            }
-        }
-        whole += 1;
-    }
-}
-
-#[test]
-fn what_was_acknowledged_survives_a_kill() {
-    const CALLERS: i64 = 8;
-    let folder = folder();
-    let (mut acknowledged, mut in_flight) = (0, 0);
-    for round in 0..5 {
-        let up = Up::start(folder.path());
-        let used = up.used(folder.path());
-        let most = acknowledged + in_flight;
-        assert!(
-            (acknowledged..=most).contains(&used),
-            "round {round}: {acknowledged} acknowledged, {used} used"
-        );
-        let (address, key) = (up.address(), up.said("/demo/api_key").to_owned());
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                let key = key.clone();
-                thread::spawn(move || call_until_it_breaks(address, &key))
-            })
-            .collect();
-        while up.counted(folder.path()).1 < used + 200 * (round + 1) {}
-        up.signal("-KILL");
-        // Of each caller one call may have reached the upstream and not been answered.
-        acknowledged = used + callers.into_iter().map(|caller| caller.join().unwrap()).sum::<i64>();
-        in_flight = CALLERS;
-    }
-    let used = Up::start(folder.path()).used(folder.path());
-    assert!(
-        (acknowledged..=acknowledged + in_flight).contains(&used),
-        "{acknowledged} acknowledged, {used} used"
-    );
-}
-
 #[test]
 fn it_goes_on_where_it_was_and_ends_when_told_to() {
     let folder = folder();

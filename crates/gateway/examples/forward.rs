@@ -7,7 +7,9 @@
 
 use insula_blueprint::check;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Settings};
-use insula_identity::{Environment, KeyToken, LiveKey, Scopes, SigningKey, TokenSigner, TokenVerifier};
+use insula_identity::{
+    Environment, KeyToken, LiveKey, OwnLimits, Scopes, SigningKey, TokenSigner, TokenVerifier,
+};
 use insula_kernel::{Env, Epoch, Keyring, OrgId, Secret, Span};
 use insula_limits::{Bound, Entitlement, Service};
 use insula_metering::log::{Log, Options};
@@ -66,7 +68,7 @@ permission = "things:read"
         project: None,
         team: None,
         rate: None,
-        limits: Box::default(),
+        limits: OwnLimits::default(),
         expires_at: None,
     };
     println!("{}", token.reveal(&blueprint.product().key_prefix).expose());

@@ -194,7 +194,7 @@ impl Gate {
         }
         let compiled = Arc::clone(&after.compiled);
         self.snapshot.store(Arc::new(after));
-        // Until this is done, and for keys that come in meanwhile, `Scopes::under` looks the names up.
+        // Until this is done, and for keys that come in meanwhile, `under` looks their names up.
         self.identities.recompile(&compiled);
     }
 

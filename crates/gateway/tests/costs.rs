@@ -4,10 +4,12 @@
 
 mod common;
 
-use common::{Setup, World};
+use common::{Setup, World, within};
 use insula_blueprint::{Compiled, check};
+use insula_identity::OwnLimits;
 use insula_kernel::{Clock as _, Span, TeamId};
 use insula_limits::Subjects;
+use insula_metering::log::Outcome;
 use serde_json::json;
 use std::net::SocketAddr;
 
@@ -71,6 +73,11 @@ targets = ["http://{app}"]
 [[routes]]
 match = "POST /chat/answer"
 strip_prefix = "/chat"
+upstream = "app"
+meter = {{ requests = 1, tokens = {{ reply_json = "$.usage.total", reserve = 100 }} }}
+[[routes]]
+match = "GET /talk/act/{{what}}"
+strip_prefix = "/talk"
 upstream = "app"
 meter = {{ requests = 1, tokens = {{ reply_json = "$.usage.total", reserve = 100 }} }}
 [[routes]]
@@ -152,6 +159,26 @@ async fn a_reply_without_a_figure_costs_what_was_reserved() {
     let headed = json!({ "fields": { "X-Tokens": "13" }, "body": "" });
     assert_eq!(world.post("/headed/answer", &key, &headed).await.status, 200);
     assert_eq!(world.used("tokens_per_month"), 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_client_leaves_early_costs_what_was_reserved() {
+    let world = world(&[("tokens_per_month", 1_000)]).await;
+    let key = format!("X-Api-Key: {}", world.key());
+    let mut client = world.client().await;
+    client.request("GET", "/talk/act/stream", &[&key], "").await;
+    world.upstream.seen.parts.0.add_permits(1);
+    assert_eq!(client.head().await.status, 200);
+    // The end of the reply would have said what it cost.
+    assert_eq!(client.chunk().await.unwrap(), b"hello");
+    assert_eq!(world.used("tokens_per_month"), 100, "reserved");
+    drop(client);
+    world.upstream.seen.parts.0.add_permits(100_000);
+    within(world.upstream.seen.gone.notified()).await;
+    let told = world.told_of(1).await.remove(0);
+    assert_eq!((told.outcome, told.status), (Outcome::ClientGone, 200));
+    assert_eq!(told.used, [("requests".to_owned(), 1), ("tokens".to_owned(), 100)]);
+    assert_eq!(world.used("tokens_per_month"), 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +270,7 @@ async fn a_person_names_a_project_of_the_organization_and_no_other() {
 async fn a_key_has_quotas_of_its_own() {
     let world = world(&[("tokens_per_month", 10_000), ("soft_per_day", 100)]).await;
     let (_, narrow) = world.key_with(world.acme, &["things:*"], |key| {
-        key.limits = [("soft_per_day".into(), 2)].into();
+        key.limits = OwnLimits::compile([("soft_per_day".into(), 2)], world.gate.snapshot().compiled());
     });
     let call = async |key: &str| world.post("/chat/answer", key, &json!({ "body": {} })).await;
     assert_eq!(call(&narrow).await.status, 200);

@@ -5,6 +5,7 @@ mod common;
 use common::{Setup, World, within};
 use insula_blueprint::{Compiled, check};
 use insula_gateway::LeaseRequest;
+use insula_identity::OwnLimits;
 use insula_kernel::{Clock as _, Span};
 use insula_limits::Subjects;
 use insula_metering::log::Outcome;
@@ -189,7 +190,7 @@ async fn each_project_and_each_key_has_its_own_room() {
     assert_eq!(world.post("/project-jobs/answer", &two, &job("3")).await.status, 202);
 
     let (_, narrow) = world.key_with(world.acme, &["things:*"], |key| {
-        key.limits = [("jobs_at_once".into(), 2)].into();
+        key.limits = OwnLimits::compile([("jobs_at_once".into(), 2)], world.gate.snapshot().compiled());
     });
     let wide = world.key();
     assert_eq!(world.post("/jobs/answer", &narrow, &job("a")).await.status, 202);

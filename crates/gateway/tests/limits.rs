@@ -4,6 +4,7 @@ mod common;
 
 use common::{Setup, World, blueprint, entitlement, within};
 use insula_blueprint::QuotaWindow;
+use insula_identity::OwnLimits;
 use insula_kernel::Clock as _;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,4 +82,25 @@ async fn another_blueprint_takes_over_with_counts_and_scopes() {
     let (_, of_other) = world.key_with(world.other, &["things:read"], |_| ());
     let unknown = world.get("/seen/a", &of_other).await;
     assert_eq!(unknown.problem(), (503, "limits.unavailable".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_a_key_mean_the_same_under_another_blueprint() {
+    let world = World::new().await;
+    let before = world.gate.snapshot();
+    let own = |most| OwnLimits::compile([("per_day".into(), most)], before.compiled());
+    let (_, early) = world.key_with(world.acme, &["things:read"], |key| key.limits = own(2));
+    assert_eq!(world.get("/seen/a", &early).await.status, 200);
+    world.gate.replace_blueprint(blueprint(world.upstream.address, true), 2, |blueprint| {
+        vec![(world.acme, entitlement(blueprint, &[("per_day", 100), ("a_limit", 100)]))]
+    });
+    let after = world.gate.snapshot();
+    assert_ne!(before.compiled().limit_index("per_day"), after.compiled().limit_index("per_day"));
+    // Also those that were compiled under the blueprint before, and come in late.
+    let (_, late) = world.key_with(world.acme, &["things:read"], |key| key.limits = own(1));
+    let exhausted = (429, "quota.exhausted".to_owned());
+    for key in [early, late] {
+        assert_eq!(world.get("/seen/a", &key).await.status, 200);
+        assert_eq!(world.get("/seen/a", &key).await.problem(), exhausted);
+    }
 }

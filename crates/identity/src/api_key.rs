@@ -329,7 +329,7 @@ pub fn apply(key: &mut LiveKey, row: &KeyRow, blueprint: &Compiled) -> Result<()
     key.scopes = Arc::new(Scopes::compile(names(&row.scopes)?, blueprint));
     key.networks = networks(&row.allowed_networks)?.into();
     key.rate = limits.rate();
-    key.limits = limits.numbers();
+    key.limits = limits.compile(blueprint);
     key.expires_at = row.expires_at;
     Ok(())
 }
@@ -440,7 +440,7 @@ pub async fn load(
                 scopes: Arc::new(Scopes::compile(names(&row.scopes)?, blueprint)),
                 networks: networks(&row.allowed_networks)?.into(),
                 rate: limits.rate(),
-                limits: limits.numbers(),
+                limits: limits.compile(blueprint),
                 expires_at: row.expires_at,
             })
         })
@@ -488,7 +488,7 @@ async fn insert(
         scopes: Arc::new(Scopes::compile(terms.scopes.iter().map(String::as_str), maker.blueprint)),
         networks: terms.networks.clone().into(),
         rate: terms.limits.rate(),
-        limits: terms.limits.numbers(),
+        limits: terms.limits.compile(maker.blueprint),
         expires_at: terms.expires_at,
     };
     Ok(MadeKey { row: find(tx, token.id).await?, live, token })

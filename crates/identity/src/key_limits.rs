@@ -1,6 +1,6 @@
 //! Limits of a key's own: by the names of the blueprint's limits.
 
-use crate::RateOverride;
+use crate::{OwnLimits, RateOverride};
 use insula_blueprint::{Compiled, LimitKind, RateWindow};
 use insula_kernel::{Error, FieldError, Result};
 use schemars::JsonSchema;
@@ -84,14 +84,17 @@ impl KeyLimits {
         rates.min_by_key(|rate| rate.per_second)
     }
 
-    /// Every limit with its number, rates included.
+    /// Every limit with its number, rates included, as requests need them.
     #[must_use]
-    pub fn numbers(&self) -> Box<[(Box<str>, i64)]> {
+    pub fn compile(&self, blueprint: &Compiled) -> OwnLimits {
         let number = |limit: &KeyLimit| match limit {
             KeyLimit::Number(number) => *number,
             KeyLimit::Rate(rate) => i64::from(rate.per_second),
         };
-        self.0.iter().map(|(name, limit)| (name.as_str().into(), number(limit))).collect()
+        OwnLimits::compile(
+            self.0.iter().map(|(name, limit)| (name.as_str().into(), number(limit))),
+            blueprint,
+        )
     }
 }
 

@@ -22,7 +22,7 @@ pub mod user;
 
 pub use key_limits::{KeyLimit, KeyLimits, KeyRate};
 pub use key_token::{Environment, KeyToken, KeyTokenError, ServiceToken};
-pub use live::{Live, LiveKey, LiveService, RateOverride, Scopes};
+pub use live::{Live, LiveKey, LiveService, OwnLimits, RateOverride, Scopes};
 pub use network::Network;
 pub use password::{Password, PasswordHasher};
 pub use signing::signing_keys;

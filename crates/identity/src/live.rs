@@ -1,7 +1,7 @@
 //! What the request path knows of keys, members and sessions.
 
 use crate::{Environment, Network};
-use insula_blueprint::{Compiled, Digest, PermissionSet};
+use insula_blueprint::{Compiled, Digest, LimitIndex, PermissionSet};
 use insula_kernel::{Instant, KeyId, LiveMap, OrgId, ProjectId, ServiceId, SessionId, TeamId, UserId};
 use std::sync::Arc;
 
@@ -49,6 +49,47 @@ fn expand(names: &[Box<str>], blueprint: &Compiled) -> PermissionSet {
         .fold(PermissionSet::EMPTY, PermissionSet::union)
 }
 
+/// How far limits go for one key: by name as they are stored, and by position under the blueprint in force.
+#[derive(Clone, Default, Debug)]
+pub struct OwnLimits {
+    names: Box<[(Box<str>, i64)]>,
+    places: Box<[(LimitIndex, i64)]>,
+    /// None where there is nothing to know.
+    blueprint: Option<Digest>,
+}
+
+impl OwnLimits {
+    /// The meaning of these names. A name that the blueprint no longer has means nothing.
+    #[must_use]
+    pub fn compile(names: impl IntoIterator<Item = (Box<str>, i64)>, blueprint: &Compiled) -> Self {
+        let names: Box<[_]> = names.into_iter().collect();
+        let places = places(&names, blueprint).collect();
+        Self { names, places, blueprint: Some(blueprint.digest()) }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Which limits of this blueprint go how far. As [`Scopes::under`], names are looked up anew where they were
+    /// compiled with another.
+    pub fn under<'a>(&'a self, blueprint: &'a Compiled) -> impl Iterator<Item = (LimitIndex, i64)> + 'a {
+        let is_known = self.is_empty() || self.blueprint == Some(blueprint.digest());
+        let unknown = if is_known { &[][..] } else { &*self.names };
+        let known = if is_known { &*self.places } else { &[][..] };
+        known.iter().copied().chain(places(unknown, blueprint))
+    }
+}
+
+fn places<'a>(
+    names: &'a [(Box<str>, i64)],
+    blueprint: &'a Compiled,
+) -> impl Iterator<Item = (LimitIndex, i64)> + 'a {
+    names.iter().filter_map(|(name, most)| Some((blueprint.limit_index(name)?, *most)))
+}
+
 /// A rate of a key's own, stricter or wider than the plan's default.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RateOverride {
@@ -79,9 +120,8 @@ pub struct LiveKey {
     pub networks: Box<[Network]>,
     /// Its own rate per second: the strictest of those among its limits.
     pub rate: Option<RateOverride>,
-    /// Every limit of its own by name, in alphabetical order: so many in the limit's window, or at once. Rates are among
-    /// them. A name that the blueprint in force doesn't have means nothing.
-    pub limits: Box<[(Box<str>, i64)]>,
+    /// Every limit of its own: so many in the limit's window, or at once. Rates are among them.
+    pub limits: OwnLimits,
     /// From when on it is refused.
     pub expires_at: Option<Instant>,
 }
@@ -204,11 +244,12 @@ impl Live {
         self.members.remove(&(org, user));
     }
 
-    /// Gives every key's scopes the meaning they have under another blueprint.
+    /// Gives every key's scopes and limits the meaning they have under another blueprint.
     pub fn recompile(&self, blueprint: &Compiled) {
         self.keys.update_all(|key| {
             let scopes = Scopes::compile(key.scopes.names().iter().cloned(), blueprint);
-            *key = Arc::new(LiveKey { scopes: Arc::new(scopes), ..LiveKey::clone(key) });
+            let limits = OwnLimits::compile(key.limits.names.iter().cloned(), blueprint);
+            *key = Arc::new(LiveKey { scopes: Arc::new(scopes), limits, ..LiveKey::clone(key) });
         });
     }
 }

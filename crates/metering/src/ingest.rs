@@ -1,9 +1,12 @@
 //! Usage that upstreams report: checked, deduplicated, durable before it is acknowledged.
 //!
 //! What must always hold:
-//! - What was acknowledged is on the disk and counts once for life, however often it is sent; the same id with another
+//! - What is in the log counts and is known, whatever becomes of the call that put it there; nobody is told of it before
+//!   it is on the disk.
+//! - What was acknowledged counts once for life, however often it is sent; the same id with another
 //!   content is a conflict, never a second event and never silently dropped.
 //! - An event is refused as a whole, and says why, if a meter can't count what it says.
+//! - What an event ends is noted before the event itself: who is told that it is known needn't tell it again.
 //! - Whoever reports names an organization; what the event says of projects, keys and people must belong to it.
 
 mod event;
@@ -11,7 +14,8 @@ mod known;
 
 use crate::{
     SettlerHandle,
-    log::{Charge, Group, HoldChange, HoldStep, Log, Report, Writer},
+    failpoint::{self, Failpoint},
+    log::{Charge, Group, HoldChange, HoldStep, IntentError, Log, Report, Writer},
 };
 use event::{Event, Grouped, Measured};
 use insula_blueprint::Compiled;
@@ -25,7 +29,7 @@ use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -127,7 +131,7 @@ pub struct Ingest {
     storage: Storage,
     env: Env,
     log: Log,
-    writer: Mutex<Writer>,
+    inlet: Mutex<Inlet>,
     settler: SettlerHandle,
     live: Box<dyn Live>,
     known: Known,
@@ -156,6 +160,23 @@ pub struct IngestFigures {
     pub rejected: u64,
 }
 
+/// The log's writer, and what it has to note before it takes any more.
+struct Inlet {
+    writer: Writer,
+    /// Holds that have ended in memory, and not in the log: the earliest first.
+    ended: VecDeque<(OrgId, HoldId, Instant)>,
+}
+
+impl Inlet {
+    fn note_ends(&mut self) -> std::result::Result<(), IntentError> {
+        while let Some(&(org, hold, at)) = self.ended.front() {
+            self.writer.append_hold(&HoldChange { org, hold, what: HoldStep::Ended { at } })?;
+            self.ended.pop_front();
+        }
+        Ok(())
+    }
+}
+
 /// An event that passed every check.
 struct Checked<'a> {
     event: Event<'a>,
@@ -176,13 +197,13 @@ impl Ingest {
     /// Takes in what is reported, into this log; what is known stands in this ledger.
     #[must_use]
     pub fn new(storage: Storage, env: Env, log: Log, settler: SettlerHandle, live: Box<dyn Live>) -> Self {
-        let writer = Mutex::new(log.writer(WRITER));
+        let inlet = Mutex::new(Inlet { writer: log.writer(WRITER), ended: VecDeque::new() });
         let turns = (0..TURNS).map(|_| tokio::sync::Mutex::default()).collect();
         Self {
             storage,
             env,
             log,
-            writer,
+            inlet,
             settler,
             live,
             known: Known::default(),
@@ -254,12 +275,27 @@ impl Ingest {
         }
         let fresh = only_new(checked, looked.known, &mut taken);
         if !fresh.is_empty() {
-            self.append(reporter, blueprint, &fresh, now)?;
-            self.durable().await?;
-            self.known.add(fresh.iter().map(|event| (event.key, event.body)), self.env.now());
-            self.tell(reporter.org, blueprint, &fresh).await?;
+            failpoint::reached(Failpoint::ReportChecked);
+            self.end_holds(reporter.org, &fresh);
+            let (appended, outcome) = self.append(reporter, blueprint, &fresh, now);
+            let appended = &fresh[..appended];
+            self.count(reporter.org, blueprint, appended);
+            self.known.add(appended.iter().map(|event| (event.key, event.body)), self.env.now());
+            failpoint::reached(Failpoint::ReportAppended);
+            outcome.map_err(|error| unavailable(&error))?;
         }
+        // Also where all were known: the call that noted them may not have come so far.
+        self.durable().await?;
+        failpoint::reached(Failpoint::ReportDurable);
         Ok(taken)
+    }
+
+    /// Notes what happens to a hold. The next run knows of it once [`durable`](Self::durable) has returned.
+    ///
+    /// # Errors
+    /// `usage.unavailable` when the log can't be written; nothing was noted then.
+    pub fn append_hold(&self, change: &HoldChange<'_>) -> Result<()> {
+        self.inlet.lock().writer.append_hold(change).map_err(|error| unavailable(&error))
     }
 
     /// Notes what happens to a hold, and returns once that is on the disk.
@@ -267,8 +303,25 @@ impl Ingest {
     /// # Errors
     /// `usage.unavailable` when the log can't be written.
     pub async fn note_hold(&self, change: &HoldChange<'_>) -> Result<()> {
-        self.writer.lock().append_hold(change).map_err(|error| unavailable(&error))?;
+        self.append_hold(change)?;
         self.durable().await
+    }
+
+    /// Notes that a hold has ended: at once if the log can be written, else before anything else is.
+    pub fn note_end(&self, org: OrgId, hold: HoldId) {
+        let mut inlet = self.inlet.lock();
+        inlet.ended.push_back((org, hold, self.env.now()));
+        if let Err(error) = inlet.note_ends() {
+            tracing::warn!(%error, "the end of a hold is yet to be noted");
+        }
+    }
+
+    /// Returns once everything that was noted is on the disk.
+    ///
+    /// # Errors
+    /// `usage.unavailable` when the disk failed.
+    pub async fn durable(&self) -> Result<()> {
+        self.log.synced().await.map_err(|error| unavailable(&error))
     }
 
     fn check<'a>(
@@ -305,15 +358,19 @@ impl Ingest {
         Ok(Checked { event, key, body, at, project, team, key_id, user, measured, groups, ends })
     }
 
+    /// Appends the events to the log, and says how many it took.
     fn append(
         &self,
         reporter: Reporter,
         blueprint: &Compiled,
         events: &[Checked<'_>],
         received_at: Instant,
-    ) -> Result<()> {
-        let mut writer = self.writer.lock();
-        for checked in events {
+    ) -> (usize, std::result::Result<(), IntentError>) {
+        let mut inlet = self.inlet.lock();
+        if let Err(error) = inlet.note_ends() {
+            return (0, Err(error));
+        }
+        for (appended, checked) in events.iter().enumerate() {
             let Checked { event, key, body, at, project, team, key_id, user, measured, groups, .. } = checked;
             let charges: Vec<Charge<'_>> = measured
                 .iter()
@@ -344,20 +401,28 @@ impl Ingest {
                 data: event.data.map(RawValue::get),
                 charges: (&*charges).into(),
             };
-            writer.append_report(&report).map_err(|error| unavailable(&error))?;
+            if let Err(error) = inlet.writer.append_report(&report) {
+                return (appended, Err(error));
+            }
         }
-        Ok(())
+        (events.len(), Ok(()))
     }
 
-    async fn durable(&self) -> Result<()> {
-        self.log.synced().await.map_err(|error| unavailable(&error))
+    /// Ends what these events end. Whether they can be noted is yet to be seen; but what they tell has happened.
+    fn end_holds(&self, org: OrgId, events: &[Checked<'_>]) {
+        let at = self.env.now();
+        for Checked { event, ends, .. } in events {
+            for name in ends {
+                let ended = self.live.end_holds(org, &event.kind, name);
+                self.inlet.lock().ended.extend(ended.into_iter().map(|hold| (org, hold, at)));
+            }
+        }
     }
 
-    /// Adds what was accepted to counters and ends what it ends.
-    async fn tell(&self, org: OrgId, blueprint: &Compiled, events: &[Checked<'_>]) -> Result<()> {
-        let mut ended = Vec::new();
+    /// Adds what was accepted to counters.
+    fn count(&self, org: OrgId, blueprint: &Compiled, events: &[Checked<'_>]) {
         for checked in events {
-            let Checked { event, at, project, team, key_id, measured, ends, .. } = checked;
+            let Checked { at, project, team, key_id, measured, .. } = checked;
             for measured in measured.iter().filter(|measured| measured.fold == crate::log::Fold::Add) {
                 let Some(meter) = blueprint.meters().get(measured.meter) else { continue };
                 self.live.count(&Counted {
@@ -370,23 +435,7 @@ impl Ingest {
                     quantity: measured.quantity,
                 });
             }
-            for name in ends {
-                ended.extend(self.live.end_holds(org, &event.kind, name));
-            }
         }
-        if ended.is_empty() {
-            return Ok(());
-        }
-        let at = self.env.now();
-        {
-            let mut writer = self.writer.lock();
-            for hold in ended {
-                let change = HoldChange { org, hold, what: HoldStep::Ended { at } };
-                writer.append_hold(&change).map_err(|error| unavailable(&error))?;
-            }
-        }
-        // An end that is lost would leave what has no time to live held for ever.
-        self.durable().await
     }
 }
 

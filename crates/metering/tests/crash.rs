@@ -36,6 +36,11 @@ fn child(test: &str, dir: &Path) -> Command {
     command
 }
 
+/// How often it is killed; `make soak` does it more often.
+fn rounds() -> usize {
+    std::env::var("INSULA_ROUNDS").map_or(5, |rounds| rounds.parse().expect("a number"))
+}
+
 fn say(line: &str) {
     // One write, so that lines of several threads don't mix and each is out before the next act.
     std::io::stdout().lock().write_all(line.as_bytes()).expect("the parent listens");
@@ -101,7 +106,8 @@ fn fact(line: &str) -> Option<(&str, AdmissionId, i64)> {
 fn what_was_acknowledged_outlives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let (mut intents, mut settled, mut reported) = (Facts::new(), Facts::new(), Facts::new());
-    for round in 0..5 {
+    let rounds = rounds();
+    for round in 0..rounds {
         let mut running = child("child_that_is_killed", dir.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(running.stdout.take().unwrap());
         let (mut line, mut heard) = (String::new(), 0);
@@ -115,7 +121,7 @@ fn what_was_acknowledged_outlives_kill_9() {
             }
             line.clear();
             heard += 1;
-            if heard == 500 + 731 * round {
+            if heard == 500 + 731 * (round % 5) {
                 running.kill().unwrap();
             }
         }
@@ -161,7 +167,7 @@ fn what_was_acknowledged_outlives_kill_9() {
     }
     // Each writer of each run may have recorded one intent that it had no time to acknowledge.
     let unheard = charged.keys().chain(recovered.keys()).filter(|id| !intents.contains_key(id)).count();
-    assert!(unheard <= 10, "{unheard}");
+    assert!(unheard <= 2 * rounds, "{unheard}");
 }
 
 #[test]

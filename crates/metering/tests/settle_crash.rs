@@ -23,7 +23,6 @@ use std::{
 
 const DIR: &str = "INSULA_TEST_SETTLE_DIR";
 const URLS: [&str; 3] = ["INSULA_TEST_MIGRATE", "INSULA_TEST_TENANT", "INSULA_TEST_PLATFORM"];
-const ROUNDS: usize = 5;
 
 statements! {
     catalogue PROBES of Platform;
@@ -147,6 +146,11 @@ async fn child_that_is_killed() {
     }
 }
 
+/// How often it is killed; `make soak` does it more often.
+fn rounds() -> usize {
+    std::env::var("INSULA_ROUNDS").map_or(5, |rounds| rounds.parse().unwrap())
+}
+
 /// What the killed processes said they had done.
 #[derive(Default)]
 struct Heard {
@@ -199,10 +203,11 @@ impl Heard {
 on_both_engines! {
     async fn what_was_acknowledged_is_in_the_ledger_once(store) {
         let mut heard = Heard::default();
-        for round in 0..ROUNDS {
-            tokio::task::block_in_place(|| heard.listen_and_kill(&store, 300 + 137 * round));
+        let rounds = rounds();
+        for round in 0..rounds {
+            tokio::task::block_in_place(|| heard.listen_and_kill(&store, 300 + 137 * (round % 5)));
         }
-        assert!(heard.flushes > ROUNDS);
+        assert!(heard.flushes > rounds);
         let env = Env::system();
         let storage = open(&store.engine()).await;
         let (_log, tail) = open_log(store.folder(), &env);
@@ -227,7 +232,7 @@ on_both_engines! {
         }
         // One intent of each process, or one report, may have been recorded and not yet told; and what a process says first
         // may stand in one line with what its test harness says.
-        assert!(events.len() <= heard.intents.len() + heard.reported.len() + 2 * ROUNDS);
+        assert!(events.len() <= heard.intents.len() + heard.reported.len() + 2 * rounds);
         let held = usage::active_holds(&mut tx, env.now()).await.unwrap();
         let held: BTreeSet<_> = held.into_iter().map(|hold| hold.id.uuid()).collect();
         assert!(heard.reported.keys().all(|id| held.contains(&id.uuid())), "a hold is known to the next run");

@@ -228,6 +228,14 @@ impl World {
         (quota.unwrap()["used"].as_i64().unwrap(), sum)
     }
 
+    /// A fresh access token of an organization's owner.
+    pub async fn fresh(&self, organization: &Organization) -> String {
+        let email = format!("owner@{}.test", organization.slug);
+        let body = json!({ "email": email, "password": PASSWORD, "client": "native", "organization": organization.slug });
+        let reply = self.post("/v1/login", "", &body).await.expect(200);
+        reply["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// The operator's access token.
     pub async fn operator(&self) -> String {
         self.sign_in(OPERATOR).await

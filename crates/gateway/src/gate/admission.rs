@@ -15,12 +15,18 @@ use insula_blueprint::{Cost, LastingHold, PermissionSet, Route, RouteHold, Route
 use insula_identity::Environment;
 use insula_kernel::{AdmissionId, Instant, OrgId, ProjectId, TeamId, UserId};
 use insula_limits::{Entitlement, Named};
-use insula_metering::log::{
-    Charge, Charges, HOLD_KEY_MAX, HoldOutcome, IntentTicket, Outcome, Settlement, Synced,
+use insula_metering::{
+    failpoint::{self, Failpoint},
+    log::{Charge, Charges, HOLD_KEY_MAX, HoldOutcome, IntentTicket, Outcome, Settlement, Synced},
 };
 use serde_json::Value as Json;
 use smallvec::SmallVec;
-use std::{cell::Cell, rc::Rc, sync::Arc};
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+};
 
 /// Who a request was admitted for.
 #[derive(Clone, Copy)]
@@ -157,8 +163,9 @@ impl Admission {
     }
 
     fn end(&mut self, ending: &Ending<'_>) {
-        let Some(ticket) = self.ticket.take() else { return };
-        self.lane.counts().ended();
+        if self.ticket.is_none() {
+            return;
+        }
         let released = ending.outcome == Outcome::Released;
         let snapshot = Arc::clone(&self.snapshot);
         let reply = ending.reply.and_then(|body| serde_json::from_slice::<Json>(body).ok());
@@ -185,6 +192,9 @@ impl Admission {
             hold,
             hold_key: hold_key.as_deref(),
         };
+        failpoint::reached(Failpoint::RequestCounted);
+        let Some(ticket) = self.ticket.take() else { return };
+        self.lane.counts().ended();
         let admission = ticket.admission();
         let settled = match self.lane.writer().try_borrow_mut() {
             Ok(mut writer) => writer.settle(ticket, &settlement).map_err(|unsettled| unsettled.to_string()),
@@ -194,6 +204,7 @@ impl Admission {
             // The intent stays open: the next start of the process charges it as reserved.
             tracing::error!(admission = %admission, error, "a settlement was not recorded");
         }
+        failpoint::reached(Failpoint::RequestSettled);
     }
 
     /// What the request is charged, by the positions of its route's charges.
@@ -289,7 +300,11 @@ impl Drop for Admission {
         if self.ticket.is_some() {
             let reached = self.has_reached_upstream();
             let outcome = if reached { Outcome::ClientGone } else { Outcome::Released };
-            self.end(&Ending { outcome, status: 0, bytes_in: 0, bytes_out: 0, reply: None });
+            let ending = Ending { outcome, status: 0, bytes_in: 0, bytes_out: 0, reply: None };
+            // Where a panic brings it here, a second one must not end the process.
+            if catch_unwind(AssertUnwindSafe(|| self.end(&ending))).is_err() {
+                tracing::error!("a settlement was not recorded");
+            }
         }
     }
 }

@@ -15,7 +15,10 @@ use insula_access::Principal;
 use insula_blueprint::{LastingHold, PermissionSet, Route, RouteIndex};
 use insula_kernel::{AdmissionId, Error, HoldId, Instant, OrgId, RequestId, Result};
 use insula_limits::{Entitlement, Standing, Subject, Subjects};
-use insula_metering::log::{Charge, Charges, Check, HoldIntent, Intent, IntentTicket};
+use insula_metering::{
+    failpoint::{self, Failpoint},
+    log::{Charge, Charges, Check, HoldIntent, Intent, IntentTicket},
+};
 use insula_tenancy::LiveOrganization;
 use insula_web::Credential;
 use smallvec::SmallVec;
@@ -96,29 +99,34 @@ impl Gate {
         if let Some(standing) = &standing {
             marks.note(lane, standing);
         }
-        let noted = validate(asked.headers, declared).and_then(|()| intend(lane, &case, &who, &checks));
-        let ticket = match noted {
-            Ok(ticket) => ticket,
-            Err(error) => {
-                refused(&error, None);
-                return Err(Refusal::from(error).marked(marks));
-            }
-        };
-        lane.counts().admitted();
-        Ok(Admission {
+        // Whole before the intent is noted: from then on whatever happens is settled.
+        let mut admission = Admission {
             lane: lane.clone(),
             snapshot: Arc::clone(snapshot),
             route,
             who,
-            entitlement,
+            entitlement: Arc::clone(&entitlement),
             at: asked.now,
             reservations,
             held,
             measured: SmallVec::new(),
-            ticket: Some(ticket),
+            ticket: None,
             marks,
             sent: None,
-        })
+        };
+        failpoint::reached(Failpoint::RequestReserved);
+        match validate(asked.headers, declared).and_then(|()| intend(lane, &case, &who, &checks)) {
+            Ok(ticket) => {
+                admission.ticket = Some(ticket);
+                lane.counts().admitted();
+            }
+            Err(error) => {
+                refused(&error, None);
+                return Err(Refusal::from(error).marked(admission.marks()));
+            }
+        }
+        failpoint::reached(Failpoint::RequestNoted);
+        Ok(admission)
     }
 
     /// Takes what the request needs out of every limit, or nothing out of any but rates that stand before the one that
@@ -154,9 +162,13 @@ impl Gate {
     }
 
     /// Counts a request to the API against the rates of who sends it.
-    pub(crate) fn count_api_request(&self, identified: &Identified, now: Instant) -> Result<(), Refusal> {
+    pub(crate) fn count_api_request(
+        &self,
+        snapshot: &Snapshot,
+        identified: &Identified,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         let Some(org) = identified.credential.organization else { return Ok(()) };
-        let snapshot = self.snapshot();
         let Some(tenant) = snapshot.tenants.get(&org) else { return Ok(()) };
         let Some(entitlement) = tenant.entitlement.as_deref() else { return Ok(()) };
         let key = identified.key.as_deref();
@@ -169,7 +181,7 @@ impl Gate {
         let asker = Asker { subjects: &subjects, key, entitlement, now };
         // Rates of single routes are for what upstreams answer.
         let groups = snapshot.rates.iter().filter(|group| group.routes.is_empty());
-        self.count_rates(&snapshot, groups, &asker).map(drop).map_err(|(error, _)| error.into())
+        self.count_rates(snapshot, groups, &asker).map(drop).map_err(|(error, _)| error.into())
     }
 
     /// The organization of the credential, if nothing in the request names another.

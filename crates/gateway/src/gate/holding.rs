@@ -214,11 +214,12 @@ fn ceilings(
     if let Some(subject) = subject_of(per, subjects).filter(|subject| *subject != org) {
         ceilings.push(Ceiling { subject, most });
     }
-    let own = key.and_then(|key| key.limits.iter().find(|(name, _)| **name == *declared.name));
+    let own =
+        key.and_then(|key| key.limits.under(&snapshot.compiled).find(|(index, _)| index.get() == limit));
     if let (Some((_, own)), Some(subject)) = (own, subjects.credential) {
         match ceilings.iter_mut().find(|ceiling| ceiling.subject == subject) {
-            Some(ceiling) => ceiling.most = ceiling.most.min(*own),
-            None => ceilings.push(Ceiling { subject, most: *own }),
+            Some(ceiling) => ceiling.most = ceiling.most.min(own),
+            None => ceilings.push(Ceiling { subject, most: own }),
         }
     }
     ceilings

@@ -133,26 +133,28 @@ impl<'s> Purse<'s, '_> {
     /// The least bound of a counter, the key's own included where the counter is the key's.
     fn bound(&self, slot: &Slot) -> Least {
         let of_plan = self.snapshot.bound(slot, self.entitlement);
-        let own = self.key.filter(|_| slot.per == Per::Key).into_iter().flat_map(|key| key.limits.iter());
-        let own = own.filter_map(|(name, most)| {
-            let (limit, _) = self.snapshot.limit(name)?;
-            slot.limits.contains(&limit).then_some((Bound { most: Some(*most), is_hard: true }, limit))
+        let key = self.key.filter(|_| slot.per == Per::Key);
+        let own = key.into_iter().flat_map(|key| key.limits.under(&self.snapshot.compiled));
+        let own = own.filter_map(|(index, most)| {
+            let bound = Bound { most: Some(most), is_hard: true };
+            slot.limits.contains(&index.get()).then_some((bound, index.get()))
         });
         of_plan.into_iter().chain(own).min_by_key(|(bound, _)| (bound.ceiling(), bound.most))
     }
 
     /// Quotas of the key's own which no counter of the plan is for: slot, charge and bound.
     fn own(&self, plan: &Plan) -> impl Iterator<Item = (&'s Slot, usize, (Bound, usize))> {
-        let limits = self.key.into_iter().flat_map(|key| key.limits.iter());
-        limits.filter_map(|(name, most)| {
-            let (limit, declared) = self.snapshot.limit(name)?;
-            let LimitKind::Quota { meter, per, .. } = declared.kind else { return None };
+        let limits = self.key.into_iter().flat_map(|key| key.limits.under(&self.snapshot.compiled));
+        limits.filter_map(|(index, most)| {
+            let LimitKind::Quota { meter, per, .. } = self.snapshot.compiled.limit(index)?.kind else {
+                return None;
+            };
             if per == Per::Key {
                 return None;
             }
-            let slot = self.snapshot.slots.iter().find(|slot| slot.limits.contains(&limit))?;
+            let slot = self.snapshot.slots.get(self.snapshot.slot_of(index)?)?;
             let charge = plan.charges.iter().position(|(charged, _)| *charged == meter.get())?;
-            Some((slot, charge, (Bound { most: Some(*most), is_hard: true }, limit)))
+            Some((slot, charge, (Bound { most: Some(most), is_hard: true }, index.get())))
         })
     }
 

@@ -165,12 +165,12 @@ fn own<'k>(
     let named = group.limits.iter().find(|rate| rate.window == window).map_or(usize::MAX, |rate| rate.limit);
     let rate = key.rate.filter(|_| window == RateWindow::Second);
     let rate = rate.map(|rate| Policy::new(named, window, rate.per_second, Some(rate.burst)));
-    let by_name = key.limits.iter().filter_map(move |(name, most)| {
-        let (position, _) = snapshot.limit(name)?;
+    let limits = key.limits.under(&snapshot.compiled).filter_map(move |(index, most)| {
+        let position = index.get();
         let rate = group.limits.iter().find(|rate| rate.limit == position && rate.window == window)?;
-        Some(Policy::new(position, window, small(u64::try_from(*most).unwrap_or(0)), burst(rate)))
+        Some(Policy::new(position, window, small(u64::try_from(most).unwrap_or(0)), burst(rate)))
     });
-    rate.into_iter().chain(by_name)
+    rate.into_iter().chain(limits)
 }
 
 fn small(most: u64) -> u32 {

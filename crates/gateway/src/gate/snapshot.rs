@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub(crate) rates: Box<[RateGroup]>,
     /// Names of limits, by position.
     pub(crate) names: Box<[Arc<str>]>,
+    /// The slot that a limit bounds, by the limit's position.
+    bounded: Box<[Option<usize>]>,
     /// By route.
     plans: Box<[Plan]>,
     /// Requests in flight that a target takes, of all cores together.
@@ -101,8 +103,20 @@ impl Snapshot {
             }
         }
         let names = compiled.limits().iter().map(|limit| limit.name.as_str().into()).collect();
+        let slot_of = |limit| slots.iter().position(|slot: &Slot| slot.limits.contains(&limit));
+        let bounded = (0..compiled.limits().len()).map(slot_of).collect();
         let (slots, rates) = (slots.into(), rates.into());
-        Self { tenants: LiveMap::default(), slots, rates, names, plans, capacities, compiled, number }
+        Self {
+            tenants: LiveMap::default(),
+            slots,
+            rates,
+            names,
+            bounded,
+            plans,
+            capacities,
+            compiled,
+            number,
+        }
     }
 
     /// The blueprint.
@@ -142,7 +156,7 @@ impl Snapshot {
 
     /// The counter that a limit bounds.
     pub(crate) fn slot_of(&self, limit: LimitIndex) -> Option<usize> {
-        self.slots.iter().position(|slot| slot.limits.contains(&limit.get()))
+        *self.bounded.get(limit.get())?
     }
 
     /// The place for an organization, with the counters that it had under another snapshot.

@@ -1,8 +1,8 @@
 //! What becomes of a request: which side of the house answers it, and what every reply carries.
 
-use super::{core::Core, reply::ReplyBody, upload::ApiUpload};
+use super::{core::Core, reply::ReplyBody, upload::Timed};
 use crate::{
-    Asked, Refusal, errors,
+    Asked, Refusal, Snapshot, errors,
     headers::{self, X_REQUEST_ID},
     host::{self, Side},
 };
@@ -73,7 +73,8 @@ impl Core {
         id_header: HeaderValue,
         now: Instant,
     ) -> Result<Response<ReplyBody>, Refusal> {
-        self.gate.count_address(&self.gate.snapshot(), client.address, now)?;
+        let snapshot = self.gate.snapshot();
+        self.gate.count_address(&snapshot, client.address, now)?;
         let host = host::of(request.uri(), request.headers())?;
         headers::check_framing(request.headers())?;
         if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
@@ -90,12 +91,12 @@ impl Core {
             name
         };
         match self.gateway.hosts.side(name) {
-            Side::Platform => self.ask_api(client, request, &arrived).await,
+            Side::Platform => self.ask_api(client, request, &arrived, &snapshot).await,
             Side::Both if host::is_own_path(request.uri().path()) => {
-                self.ask_api(client, request, &arrived).await
+                self.ask_api(client, request, &arrived, &snapshot).await
             }
-            Side::Both => self.ask_upstream(client, request, &arrived, None).await,
-            Side::Routes { slug } => self.ask_upstream(client, request, &arrived, slug).await,
+            Side::Both => self.ask_upstream(client, request, &arrived, &snapshot, None).await,
+            Side::Routes { slug } => self.ask_upstream(client, request, &arrived, &snapshot, slug).await,
         }
     }
 
@@ -104,9 +105,9 @@ impl Core {
         client: &Client,
         request: Request<Incoming>,
         arrived: &Arrived,
+        snapshot: &Arc<Snapshot>,
         slug: Option<&str>,
     ) -> Result<Response<ReplyBody>, Refusal> {
-        let snapshot = self.gate.snapshot();
         let path = request.uri().path();
         let route = match snapshot.compiled().match_route(request.method().as_str(), path) {
             Ok(RouteMatch::Found(route)) => route.index,
@@ -125,7 +126,7 @@ impl Core {
             headers: request.headers(),
             slug,
         };
-        let admission = self.gate.admit(&self.lane, &snapshot, route, &asked)?;
+        let admission = self.gate.admit(&self.lane, snapshot, route, &asked)?;
         self.forward(client, request, arrived, admission, route).await
     }
 
@@ -134,13 +135,13 @@ impl Core {
         client: &Client,
         request: Request<Incoming>,
         arrived: &Arrived,
+        snapshot: &Snapshot,
     ) -> Result<Response<ReplyBody>, Refusal> {
-        let snapshot = self.gate.snapshot();
         let prefix = &snapshot.compiled().product().key_prefix;
         let identified =
             self.gate.identify(&self.lane, prefix, request.headers(), client.address, arrived.now)?;
         if let Some(identified) = &identified {
-            self.gate.count_api_request(identified, arrived.now)?;
+            self.gate.count_api_request(snapshot, identified, arrived.now)?;
         }
         let (mut parts, body) = request.into_parts();
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
@@ -152,7 +153,7 @@ impl Core {
             parts.extensions.insert(identified.credential);
         }
         parts.headers.insert(X_REQUEST_ID, arrived.id_header.clone());
-        let body = ApiUpload::new(body, self.gateway.settings.client_idle);
+        let body = Timed::new(body, self.gateway.settings.client_idle);
         let request = Request::from_parts(parts, ApiBody::new(body));
         Ok(self.gateway.control.answer(request, arrived.id).await?)
     }

@@ -22,7 +22,10 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use insula_blueprint::{Route, RouteIndex, Upstream};
 use insula_kernel::{Error, Span};
-use insula_metering::log::Outcome;
+use insula_metering::{
+    failpoint::{self, Failpoint},
+    log::Outcome,
+};
 use std::{future::poll_fn, pin::pin, rc::Rc, sync::Arc, task::Poll};
 use tokio::time::Instant;
 
@@ -56,6 +59,9 @@ impl Core {
         {
             let marks = admission.marks();
             return Err(Refusal::from(errors::not_durable(&error)).marked(marks));
+        }
+        if route.is_durable {
+            failpoint::reached(Failpoint::RequestDurable);
         }
         let (mut parts, body) = request.into_parts();
         self.rewrite(&mut parts, client, arrived, &admission, route);
@@ -160,6 +166,7 @@ async fn send(
             },
             outcome: Outcome::Released,
         })?;
+        failpoint::reached(Failpoint::RequestConnected);
         request.headers_mut().insert(header::HOST, connection.host());
         admission.sending(&connection.written);
         let answered = {
@@ -240,6 +247,7 @@ fn pass_on(
     progress: Option<Rc<Progress>>,
     upstream: &Upstream,
 ) -> Response<ReplyBody> {
+    failpoint::reached(Failpoint::RequestAnswered);
     let (mut parts, body) = reply.into_parts();
     parts.version = Version::HTTP_11;
     parts.extensions.clear();

@@ -10,7 +10,7 @@ use std::{
     fmt,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// Why a body couldn't go on.
@@ -36,26 +36,19 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The body of a request to the API. How much of it is read is for the API to say; how long it is waited for isn't.
-pub(crate) struct ApiUpload {
+/// A body that is waited for only so long. As it is, the body of a request to the API: how much of it is read is for the
+/// API to say.
+pub(crate) struct Timed {
     body: Incoming,
     silence: Silence,
 }
 
-impl ApiUpload {
+impl Timed {
     pub(crate) fn new(body: Incoming, idle: Span) -> Self {
         Self { body, silence: Silence::new(idle) }
     }
-}
 
-impl Body for ApiUpload {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Pending if self.silence.poll_lasted(context) => Poll::Ready(Some(Err(Fault::Stalled))),
             Poll::Pending => Poll::Pending,
@@ -64,6 +57,18 @@ impl Body for ApiUpload {
                 Poll::Ready(frame.map(|frame| frame.map_err(|_| Fault::CutOff)))
             }
         }
+    }
+}
+
+impl Body for Timed {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.poll(context)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -87,9 +92,8 @@ pub(crate) struct Progress {
 pub(crate) struct Upload(Option<Streaming>);
 
 struct Streaming {
-    body: Incoming,
+    body: Timed,
     left: u64,
-    silence: Silence,
     progress: Rc<Progress>,
 }
 
@@ -100,8 +104,8 @@ impl Upload {
             return (Self(None), None);
         }
         let progress = Rc::new(Progress::default());
-        let streaming =
-            Streaming { body, left: most, silence: Silence::new(idle), progress: Rc::clone(&progress) };
+        let body = Timed::new(body, idle);
+        let streaming = Streaming { body, left: most, progress: Rc::clone(&progress) };
         (Self(Some(streaming)), Some(progress))
     }
 }
@@ -109,17 +113,14 @@ impl Upload {
 impl Streaming {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         loop {
-            let frame = match Pin::new(&mut self.body).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => frame,
-                Poll::Ready(Some(Err(_))) => return self.fail(Fault::CutOff),
-                Poll::Ready(None) => {
+            let frame = match ready!(self.body.poll(context)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(fault)) => return self.fail(fault),
+                None => {
                     self.progress.done.set(true);
                     return Poll::Ready(None);
                 }
-                Poll::Pending if self.silence.poll_lasted(context) => return self.fail(Fault::Stalled),
-                Poll::Pending => return Poll::Pending,
             };
-            self.silence.broken();
             // Trailers could say what header fields of the same name may not: they don't go on.
             let Ok(data) = frame.into_data() else { continue };
             let length = data.len() as u64;

@@ -11,7 +11,7 @@ use client::Client;
 use insula_blueprint::{Compiled, check};
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Running, Settings};
 use insula_identity::{
-    AccessClaims, Environment, KeyToken, LiveKey, RateOverride, Scopes, SigningKey, TokenSigner,
+    AccessClaims, Environment, KeyToken, LiveKey, OwnLimits, RateOverride, Scopes, SigningKey, TokenSigner,
     TokenVerifier,
 };
 use insula_kernel::{
@@ -310,7 +310,7 @@ impl World {
             project: None,
             team: None,
             rate: None,
-            limits: Box::default(),
+            limits: OwnLimits::default(),
             expires_at: None,
         };
         change(&mut key);

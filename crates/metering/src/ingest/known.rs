@@ -4,7 +4,7 @@
 //! id a digest. So the keys of one source whose ids follow the time (UUID version 7) follow each other too, and those
 //! above the highest key known are new without a look into the index.
 //!
-//! What must always hold: a key is known from the moment on that its event is durable, and for ever; whoever asks holds
+//! What must always hold: a key is known from the moment on that its event is in the log, and for ever; whoever asks holds
 //! the turn of its organization, so that nobody else adds to what is known meanwhile.
 
 use super::Body;
@@ -52,7 +52,7 @@ fn source_of(key: &Key) -> [u8; 16] {
     source
 }
 
-/// What is known of keys beside the index: those that are durable and not settled yet, and the highest of each source.
+/// What is known of keys beside the index: those that are in the log and not settled yet, and the highest of each source.
 #[derive(Default)]
 pub(super) struct Known {
     state: Mutex<State>,
@@ -65,7 +65,7 @@ struct State {
     highest: HashMap<[u8; 16], Key>,
 }
 
-/// Keys that became durable one after the other.
+/// Keys that came into the log one after the other.
 struct Generation {
     keys: HashMap<Key, Body>,
     /// When the last of them did.
@@ -129,7 +129,7 @@ impl Known {
         Ok(())
     }
 
-    /// Takes in keys whose events are durable now.
+    /// Takes in keys whose events are in the log now.
     pub(super) fn add(&self, keys: impl IntoIterator<Item = (Key, Body)>, now: Instant) {
         let mut state = self.state.lock();
         let State { unsettled, highest } = &mut *state;
@@ -146,7 +146,7 @@ impl Known {
         }
     }
 
-    /// Forgets keys that the index has: those of events that were durable before this instant.
+    /// Forgets keys that the index has: those of events that were in the log before this instant.
     pub(super) fn settled_until(&self, settled: Instant) {
         let mut state = self.state.lock();
         while state.unsettled.front().is_some_and(|generation| generation.until < settled) {

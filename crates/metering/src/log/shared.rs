@@ -5,6 +5,7 @@ use super::{
     LogFigures, Options,
     segment::{Origin, Segment},
 };
+use crate::failpoint::{self, Failpoint};
 use insula_kernel::{Env, Span};
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -205,7 +206,13 @@ impl Syncer {
                 let (stop, waiting) = received.next(shared.options.sync_every);
                 last = stop;
                 // A failure is kept in `shared`, where it stops admission.
+                if !waiting.is_empty() {
+                    failpoint::reached(Failpoint::LogSyncing);
+                }
                 let outcome = shared.sync(|_| true).map_err(|error| error.to_string());
+                if !waiting.is_empty() {
+                    failpoint::reached(Failpoint::LogSynced);
+                }
                 for one in waiting {
                     // Who no longer waits needs no answer.
                     drop(one.send(outcome.clone()));

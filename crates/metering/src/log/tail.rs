@@ -6,6 +6,7 @@ use super::{
     segment::{Header, Segment},
     shared::Shared,
 };
+use crate::failpoint::{self, Failpoint};
 use std::{io, ops::ControlFlow, sync::Arc};
 
 /// What the log tells.
@@ -185,7 +186,9 @@ impl Tail {
             if reader.last_batch > confirmed {
                 return true;
             }
+            failpoint::reached(Failpoint::SettleRemoving);
             let removed = reader.remove();
+            failpoint::reached(Failpoint::SettleRemoved);
             let keep = removed.is_err();
             result = std::mem::replace(&mut result, Ok(())).and(removed);
             keep

@@ -7,6 +7,7 @@ use super::{
     thresholds::{News, Watch},
 };
 use crate::{
+    failpoint::{self, Failpoint},
     log::{Damage, Entry, Mark, Tail},
     store::{self, Repeated},
     usage::Step,
@@ -91,6 +92,7 @@ impl Batch {
         if self.events.is_empty() && self.holds.len() == 0 {
             return Ok(Written { new: 0, news });
         }
+        failpoint::reached(Failpoint::SettleRead);
         // Nearly always all are new. Where one isn't, the transaction is given up and made anew with those that are.
         let mut suspicious = false;
         loop {
@@ -117,7 +119,9 @@ impl Batch {
                 news = watch.look(&mut tx, env, &tally).await?;
             }
             store::put_holds(&mut tx, self.holds.values()).await?;
+            failpoint::reached(Failpoint::SettleWritten);
             tx.commit().await?;
+            failpoint::reached(Failpoint::SettleCommitted);
             return Ok(Written { new: new.len(), news });
         }
     }

@@ -36,10 +36,10 @@ impl Holds {
         }
     }
 
-    /// A request's end was not seen: what might outlive it is taken to have done so. A hold without a time to live and
-    /// without an event that ends it was the request's own.
+    /// A request's end was not seen: what might outlive it is taken to have done so, for its time to live. Without one
+    /// it would be held for ever, since nobody knows its name; so it ends, as it does where a reply names nothing.
     pub(super) fn recovered(&mut self, intent: &Intent<'_>) {
-        if intent.hold.is_some_and(|hold| hold.ttl_us.is_some() || hold.until.is_some()) {
+        if intent.hold.is_some_and(|hold| hold.ttl_us.is_some()) {
             self.kept(intent, None);
         }
     }
