@@ -14,10 +14,10 @@ use std::{
 /// every line is a decision.
 const ORDER: &[(&str, &[&str])] = &[
     ("kernel", &[]),
-    ("blueprint", &["kernel"]),
+    ("rating", &["kernel"]),
+    ("blueprint", &["kernel", "rating"]),
     ("storage", &["kernel"]),
     ("access", &["blueprint", "kernel"]),
-    ("rating", &["kernel"]),
     ("web", &["access", "blueprint", "kernel", "storage"]),
     ("tenancy", &["access", "blueprint", "kernel", "storage", "web"]),
     ("identity", &["access", "blueprint", "kernel", "storage", "tenancy", "web"]),

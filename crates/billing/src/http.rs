@@ -1,7 +1,7 @@
 //! Endpoints: what is offered, and what an organization has.
 
 use crate::{
-    plan::{current_versions, interval_name},
+    plan::current_versions,
     subscription::{self, Subscription},
 };
 use arc_swap::ArcSwap;
@@ -107,7 +107,7 @@ async fn list_plans(Extract(state): Extract<State>) -> Result<Json<Page<OfferedP
         prices: plan
             .prices
             .iter()
-            .map(|price| OfferedPrice { interval: interval_name(price.interval), price: price.amount })
+            .map(|price| OfferedPrice { interval: price.interval.name(), price: price.amount })
             .collect(),
         limits: limits(plan, &blueprint),
         features: plan.features.iter().map(|(name, feature)| (name.clone(), shown(feature))).collect(),

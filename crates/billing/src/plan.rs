@@ -4,9 +4,10 @@ use crate::store::{
     BLUEPRINT_VERSION, CURRENT_BLUEPRINT, CURRENT_PLAN, CURRENT_VERSIONS, INSERT_BLUEPRINT, INSERT_PLAN,
 };
 use crate::subscription::Terms;
-use insula_blueprint::{Bound as Declared, Compiled, Interval, Limit, LimitIndex, LimitKind, OnExceed, Plan};
+use insula_blueprint::{Bound as Declared, Compiled, Limit, LimitIndex, LimitKind, OnExceed, Plan};
 use insula_kernel::{BlueprintVersionId, Env, Error, Instant, Result, Scale};
 use insula_limits::{Bound, Entitlement};
+use insula_rating::Interval;
 use insula_storage::{PlatformTx, args, row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -34,7 +35,8 @@ impl Definition {
     pub fn of(plan: &Plan, blueprint: &Compiled) -> Self {
         let limits =
             blueprint.indexed_limits().map(|(index, limit)| (limit.name.clone(), most(plan.bound(index))));
-        let price = |interval: Interval, amount: Json| json!({ "interval": interval_name(interval), "price": amount });
+        let price =
+            |interval: Interval, amount: Json| json!({ "interval": interval.name(), "price": amount });
         Self {
             prices: plan.prices.iter().map(|one| price(one.interval, json!(one.amount))).collect(),
             limits: limits.collect(),
@@ -96,14 +98,6 @@ const fn most(bound: Declared) -> Option<u64> {
     match bound {
         Declared::Unlimited => None,
         Declared::At(most) => Some(most),
-    }
-}
-
-/// The word for an interval.
-pub(crate) const fn interval_name(interval: Interval) -> &'static str {
-    match interval {
-        Interval::Month => "month",
-        Interval::Year => "year",
     }
 }
 

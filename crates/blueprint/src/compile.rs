@@ -3,8 +3,8 @@
 use crate::{
     diagnostics::Diagnostics,
     model::{
-        Digest, Limit, LimitIndex, Meter, MeterIndex, Plan, PlanIndex, Product, Role, Route, Upstream,
-        UpstreamIndex,
+        AddOn, Billing, Digest, Limit, LimitIndex, Meter, MeterIndex, Plan, PlanIndex, Product, Role, Route,
+        Upstream, UpstreamIndex,
     },
     names::Permissions,
     path::PathError,
@@ -22,6 +22,8 @@ pub struct Blueprint {
     pub(crate) meters: Vec<Meter>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) plans: Vec<Plan>,
+    pub(crate) add_ons: Vec<AddOn>,
+    pub(crate) billing: Billing,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) routes: Vec<Route>,
     pub(crate) patterns: Vec<Pattern>,
@@ -143,6 +145,24 @@ impl Compiled {
     #[must_use]
     pub fn plan(&self, index: PlanIndex) -> Option<&Plan> {
         self.blueprint.plans.get(index.get())
+    }
+
+    /// What can be had besides a plan, in the order in which it is shown.
+    #[must_use]
+    pub fn add_ons(&self) -> &[AddOn] {
+        &self.blueprint.add_ons
+    }
+
+    /// The add-on of this name.
+    #[must_use]
+    pub fn add_on(&self, name: &str) -> Option<&AddOn> {
+        self.blueprint.add_ons.iter().find(|add_on| add_on.name == name)
+    }
+
+    /// How invoices are made.
+    #[must_use]
+    pub const fn billing(&self) -> &Billing {
+        &self.blueprint.billing
     }
 
     /// The upstreams as they are declared.

@@ -24,9 +24,10 @@ mod wire;
 pub use compile::{Blueprint, Compiled, RouteMatch};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use model::{
-    Aggregate, BodySide, Cost, Digest, Health, Interval, LastingHold, Limit, LimitIndex, LimitKind, Meter,
-    MeterIndex, OnExceed, Overage, Per, Plan, PlanIndex, Pointer, Price, Product, QuotaWindow, REQUEST_EVENT,
-    RateWindow, Role, Route, RouteHold, RouteIndex, Target, Timeouts, Upstream, UpstreamIndex,
+    AddOn, AfterTrial, Aggregate, Billing, BodySide, Cost, Digest, Health, LastingHold, Limit, LimitIndex,
+    LimitKind, Meter, MeterIndex, OnExceed, Overage, Per, Plan, PlanIndex, Pointer, Price, Product,
+    QuotaWindow, REQUEST_EVENT, RateWindow, Role, Route, RouteHold, RouteIndex, Seats, Target, Tax, Timeouts,
+    Trial, Upstream, UpstreamIndex,
 };
 pub use names::Permissions;
 pub use path::PathError;

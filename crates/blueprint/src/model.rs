@@ -5,6 +5,7 @@ use crate::{
     values::{Bound, Feature},
 };
 use insula_kernel::{Currency, Decimal, Money, Scale, Span};
+use insula_rating::{Interval, Proration, TaxRate};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
@@ -305,17 +306,7 @@ pub struct Limit {
     pub default: Option<Bound>,
 }
 
-/// How often a plan is paid.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interval {
-    /// Each month from the anchor.
-    Month,
-    /// Each year from the anchor.
-    Year,
-}
-
-/// A price of a plan.
+/// What is paid again and again: the price of a plan, of a seat, or of an add-on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Price {
     /// How often it is paid.
@@ -333,17 +324,60 @@ pub struct Overage {
     pub per: u64,
 }
 
+/// What is billed by the head.
+#[derive(Clone, Debug)]
+pub struct Seats {
+    /// How many the plan's own price covers.
+    pub included: u64,
+    /// The stock whose bound is the number of seats.
+    pub limit: Option<LimitIndex>,
+    /// What each seat beyond those costs, by currency and interval.
+    pub prices: Vec<Price>,
+}
+
+/// A time at the beginning of a subscription that costs nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trial {
+    /// How many days of the local calendar it has.
+    pub days: u32,
+    /// What comes after it where no payment method is known.
+    pub then: AfterTrial,
+}
+
+/// What becomes of a subscription whose trial is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AfterTrial {
+    /// It is past due.
+    PastDue,
+    /// It goes on with this plan.
+    Plan(PlanIndex),
+}
+
 /// A plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The name.
     pub name: String,
+    /// What people see instead of the name.
+    pub title: Option<String>,
+    /// For whom it is, for people.
+    pub description: Option<String>,
     /// The prices by currency and interval; none if the plan comes only by the operator's offer.
     pub prices: Vec<Price>,
     /// How far each limit goes, by [`LimitIndex`].
     pub limits: Vec<Bound>,
     /// What it costs to go beyond a limit, by limit.
     pub overage: Vec<(LimitIndex, Overage)>,
+    /// What usage costs from the first unit on, by meter and currency. A quantity is in units of the meter.
+    pub usage: Vec<(MeterIndex, Vec<(Currency, insula_rating::Price)>)>,
+    /// What each seat costs, if it is billed by the head.
+    pub seats: Option<Seats>,
+    /// The least that a billing period comes to, recurring charges and usage together, by currency in major units.
+    pub minimum: Vec<(Currency, Decimal)>,
+    /// The trial it begins with.
+    pub trial: Option<Trial>,
+    /// How many days an organization is past due before it is suspended.
+    pub grace_days: u32,
     /// What it offers besides.
     pub features: BTreeMap<String, Feature>,
     /// The rank among plans; higher is served first.
@@ -361,6 +395,67 @@ impl Plan {
         // Every plan has a bound for each limit. An index from elsewhere must not open anything.
         self.limits.get(limit.get()).copied().unwrap_or(Bound::At(0))
     }
+}
+
+/// What organizations can take besides their plan.
+#[derive(Clone, Debug)]
+pub struct AddOn {
+    /// The name.
+    pub name: String,
+    /// What people see instead of the name.
+    pub title: Option<String>,
+    /// The price of each one taken, by currency and interval.
+    pub prices: Vec<Price>,
+    /// What each one taken adds to the plan's bounds; never anything to what is unlimited.
+    pub limits: Vec<(LimitIndex, u64)>,
+    /// What is offered as long as it is taken, whatever the plan says.
+    pub features: BTreeMap<String, Feature>,
+    /// The plans it can be had on; all of them if empty.
+    pub plans: Vec<PlanIndex>,
+    /// How many can be taken, at least 1.
+    pub most: u32,
+    /// Names the version: equal as long as the offer is.
+    pub digest: Digest,
+}
+
+impl AddOn {
+    /// Whether it can be had on a plan.
+    #[must_use]
+    pub fn is_for(&self, plan: PlanIndex) -> bool {
+        self.plans.is_empty() || self.plans.contains(&plan)
+    }
+}
+
+/// How invoices are made, whatever the plan.
+#[derive(Clone, Debug)]
+pub struct Billing {
+    /// Who issues them.
+    pub seller: String,
+    /// What their numbers begin with.
+    pub invoice_prefix: String,
+    /// The calendar of organizations that don't say theirs: a zone's IANA name.
+    pub time_zone: String,
+    /// How time is counted in a share of a period.
+    pub proration: Proration,
+    /// Whether a change of plan makes its instant the new anchor.
+    pub resets_anchor: bool,
+    /// How long a closed period waits for late events before its invoice is final.
+    pub grace: Span,
+    /// How long after that the invoice is due.
+    pub payment_terms: Span,
+    /// The taxes, in the order in which they are tried: the first that fits the customer applies.
+    pub taxes: Vec<Tax>,
+}
+
+/// A tax, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Tax {
+    /// The name by which the blueprint declares it.
+    pub key: String,
+    /// What it is called and how much it is.
+    pub rate: TaxRate,
+    /// Countries of customers by ISO 3166-1 alpha-2; every customer if empty.
+    pub countries: Vec<String>,
 }
 
 /// An address an upstream listens at, over plain HTTP.

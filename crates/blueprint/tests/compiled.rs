@@ -1,10 +1,11 @@
 //! What a compiled blueprint answers.
 
 use insula_blueprint::{
-    Bound, Compiled, Cost, Feature, Interval, LimitIndex, LimitKind, PathError, Per, PermissionSet,
-    QuotaWindow, RateWindow, RouteMatch, check, load, own, schema,
+    Bound, Compiled, Cost, Feature, LimitIndex, LimitKind, PathError, Per, PermissionSet, QuotaWindow,
+    RateWindow, RouteMatch, check, load, own, schema,
 };
 use insula_kernel::Span;
+use insula_rating::Interval;
 use std::path::Path;
 
 const ROLES: &str = r#"

@@ -16,10 +16,12 @@ use crate::{
     Blueprint, MAX_BYTES,
     declared::{RawBlueprint, RawProduct},
     diagnostics::{Diagnostics, Place, Report, quoted, suggest},
-    model::{Digest, Limit, LimitIndex, LimitKind, PlanIndex, Product},
+    model::{Billing, Digest, Limit, LimitIndex, LimitKind, PlanIndex, Product},
     read::{At, Map, Read as _},
     values::is_name,
 };
+use insula_kernel::Span;
+use insula_rating::Proration;
 use toml::de::{DeTable, DeValue};
 
 /// Prefixes of keys that would look like other ids of Insula's.
@@ -74,6 +76,7 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
     let (routes, patterns) = routes::routes(known, report);
     let product =
         raw.product.0.as_ref().and_then(|product| resolve_product(product, raw, &limits, report))?;
+    let name = product.name.clone();
     Some(Blueprint {
         product,
         permissions: names,
@@ -81,12 +84,28 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
         meters: meters.into_iter().flatten().collect(),
         limits: limits.into_iter().filter_map(|(_, limit)| limit).collect(),
         plans,
+        add_ons: Vec::new(),
+        billing: usual_billing(&name),
         upstreams: upstreams.into_iter().flatten().collect(),
         routes,
         patterns,
         warnings: Diagnostics::default(),
         digest: Digest::of(text.as_bytes()),
     })
+}
+
+/// How a product is billed that doesn't say.
+fn usual_billing(product: &str) -> Billing {
+    Billing {
+        seller: product.to_owned(),
+        invoice_prefix: "INV".to_owned(),
+        time_zone: "UTC".to_owned(),
+        proration: Proration::Second,
+        resets_anchor: false,
+        grace: Span::from_hours(1),
+        payment_terms: Span::from_hours(14 * 24),
+        taxes: Vec::new(),
+    }
 }
 
 fn resolve_product(

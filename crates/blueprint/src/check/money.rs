@@ -3,11 +3,12 @@
 use crate::{
     declared::RawPrice,
     diagnostics::{Report, quoted},
-    model::{Interval, Price},
+    model::Price,
     read::{At, Map},
     values::Amount,
 };
 use insula_kernel::{Currency, Decimal, DecimalError, Money};
+use insula_rating::Interval;
 
 /// The most decimals of what a unit costs: finer than any currency, since much usage costs less than its smallest
 /// amount.

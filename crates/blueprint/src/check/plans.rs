@@ -59,7 +59,14 @@ fn resolve_plan(name: &At<String>, plan: &RawPlan, known: Known<'_>, report: &mu
     }
     Plan {
         name: name.value.clone(),
+        title: None,
+        description: None,
         prices,
+        usage: Vec::new(),
+        seats: None,
+        minimum: Vec::new(),
+        trial: None,
+        grace_days: 7,
         overage: overage(plan, known, report),
         limits: bounds(name, plan, known, report),
         features,
