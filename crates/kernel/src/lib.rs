@@ -4,6 +4,7 @@
 //! (except [`SystemClock`] and [`SystemRng`], the two places where the outside enters), and nothing here
 //! knows a domain.
 
+mod country;
 mod error;
 mod id;
 mod keyring;
@@ -16,6 +17,7 @@ mod scope;
 mod secret;
 mod time;
 
+pub use country::is_country;
 pub use error::{Error, ErrorKind, FieldError, Result};
 pub use id::{
     AdmissionId, AuditId, BlueprintVersionId, ChangeId, DueId, EventId, HoldId, IdError, InvitationId, KeyId,
