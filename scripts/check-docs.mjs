@@ -21,6 +21,7 @@ function problems() {
     /conflict_at\([^;]*?"([a-z_]+\.[a-z_]+)"/g,
     /(?:Rejection::new|Self::new|refuse)\(\s*"(event\.[a-z_]+)"/g,
     /(?:\.error|\.warning|whole_file)\([^;]*?"(blueprint\.[a-z_]+)"/g,
+    /\bcode: "(blueprint\.[a-z_]+)"/g,
   ];
   const raised = new Map();
   for (const { path, text } of rust.filter(({ path }) => path.includes('/src/'))) {

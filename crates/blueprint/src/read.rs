@@ -1,10 +1,11 @@
 //! Reads declared shapes from spanned TOML, and goes on after a mistake so that all of them are found at once.
 //!
-//! A shape is declared once, with [`table!`] or [`choice!`]: the struct, its reader and its part of the JSON Schema
+//! A shape is declared once, with [`table!`], [`priced!`] or [`choice!`]: the struct, its reader and its part of the JSON Schema
 //! come from the same lines. Nothing undeclared is accepted. A part that can't be read is reported and left `None`;
 //! its name stays known, so that one mistake does not make others appear.
 
 use crate::diagnostics::{Place, Report, nearest, quoted, suggest};
+use insula_kernel::Currency;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::{borrow::Cow, collections::BTreeMap};
 use toml::{
@@ -116,7 +117,7 @@ impl<T> Map<T> {
 impl<T: Read> Map<T> {
     /// Reads these keys of a table.
     pub(crate) fn of<'t, 'i: 't>(
-        keys: impl Iterator<Item = (&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>)>,
+        keys: impl Iterator<Item = KeyValue<'t, 'i>>,
         report: &mut Report<'_>,
     ) -> Self {
         let mut entries: Vec<_> = keys
@@ -196,6 +197,9 @@ pub(crate) fn unsupported(what: &str, help: &str, at: &Place, report: &mut Repor
     report.error(at, "blueprint.unsupported", message, help);
 }
 
+/// A key of a table and its value.
+type KeyValue<'t, 'i> = (&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>);
+
 /// The table that is read, with what its mistaken keys explain.
 pub(crate) struct Fields<'t, 'i> {
     table: &'t DeTable<'i>,
@@ -229,6 +233,29 @@ impl<'t, 'i> Fields<'t, 'i> {
             }
         }
         fields
+    }
+
+    /// As [`Fields::new`], for a table that has prices by currency beside its own keys: these are the keys that are left.
+    pub(crate) fn and_currencies(
+        table: &'t DeTable<'i>,
+        at: &'t Place,
+        known: &[&'static str],
+        report: &mut Report<'_>,
+    ) -> (Self, Vec<KeyValue<'t, 'i>>) {
+        let mut fields = Self { table, at, misspelt: Vec::new(), unsupported: false };
+        let mut currencies = Vec::new();
+        for (key, value) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            let name: &str = key.get_ref();
+            if may_be_currency(name) {
+                currencies.push((key, value));
+                continue;
+            }
+            fields.misspelt.extend(nearest(name, known));
+            let message = format!("{} is neither a key here nor a currency", quoted(name));
+            let help = suggest(name, known.iter().copied(), "key");
+            report.error(&key.span(), "blueprint.unknown_key", message, help);
+        }
+        (fields, currencies)
     }
 
     /// Reads one field. `None` means that the table can't be read, which was reported.
@@ -281,6 +308,52 @@ macro_rules! table {
     };
 }
 
+/// Whether a key was meant as the code of a currency, rightly or not.
+fn may_be_currency(key: &str) -> bool {
+    let is_code = key.len() == 3 && key.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_code
+        && (key.bytes().all(|byte| byte.is_ascii_uppercase())
+            || Currency::from_code(&key.to_ascii_uppercase()).is_some())
+}
+
+/// Declares a table of the file that has prices by currency, under the currencies' codes, and keys of its own beside
+/// them.
+macro_rules! priced {
+    (
+        $(#[$meta:meta])*
+        struct $name:ident {
+            by_currency $prices:ident: $price:ty,
+            $($(#[$field_meta:meta])* $field:ident : $type:ty,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, schemars::JsonSchema)]
+        pub(crate) struct $name {
+            #[schemars(flatten)]
+            pub(crate) $prices: $crate::read::Map<$price>,
+            $($(#[$field_meta])* pub(crate) $field: $type,)+
+        }
+
+        impl $crate::read::Read for $name {
+            fn read(
+                value: &toml::de::DeValue<'_>,
+                at: &$crate::diagnostics::Place,
+                report: &mut $crate::diagnostics::Report<'_>,
+            ) -> Option<Self> {
+                let Some(table) = value.as_table() else {
+                    return $crate::read::wrong_type("a table such as `{ USD = … }`", value, at, report);
+                };
+                let known = [$(stringify!($field)),+];
+                let (fields, currencies) = $crate::read::Fields::and_currencies(table, at, &known, report);
+                let $prices = $crate::read::Map::of(currencies.into_iter(), report);
+                // All fields are read before any missing one gives up, so that each mistake is reported.
+                $(let $field = fields.read(stringify!($field), report);)+
+                Some(Self { $prices, $($field: $field?,)+ })
+            }
+        }
+    };
+}
+
 /// The key of a field in the file.
 macro_rules! key_name {
     ($field:ident as $key:literal) => {
@@ -325,7 +398,7 @@ macro_rules! choice {
     };
 }
 
-pub(crate) use {choice, key_name, table};
+pub(crate) use {choice, key_name, priced, table};
 
 /// Reports a value that is not among the possible ones.
 pub(crate) fn refuse_choice(

@@ -22,6 +22,14 @@ pub(crate) struct Lasting(pub(crate) Span);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ttl(pub(crate) Span);
 
+/// A term such as `"1h"` or `"14d"`, or none at all: `"0d"`. How long it may be depends on what it is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Term(pub(crate) Span);
+
+/// A share of a hundred as text, such as `"2.9"`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Percent(pub(crate) Decimal);
+
 /// A number of bytes such as `"10MB"` (decimal) or `"512KiB"` (binary).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size(pub(crate) u64);
@@ -131,6 +139,43 @@ impl Read for Ttl {
             report.error(at, "blueprint.duration", message, HELP);
         }
         span.map(Self)
+    }
+}
+
+impl Read for Term {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            return wrong_type("a length of time such as \"14d\"", value, at, report);
+        };
+        let span = span(text).filter(|_| !text.ends_with("ms"));
+        if span.is_none() {
+            let message = format!("{} is no length of time that can stand here", quoted(text));
+            let help = "a number and one of s, m, h, d, such as \"1h\" or \"14d\"";
+            report.error(at, "blueprint.duration", message, help);
+        }
+        span.map(Self)
+    }
+}
+
+/// The most decimals of a percentage.
+const PERCENT_PLACES: u32 = 4;
+
+impl Read for Percent {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            return wrong_type("a percentage as text, such as \"2.9\"", value, at, report);
+        };
+        let percent = text.parse::<Decimal>().ok();
+        let scaled = percent.and_then(|percent| percent.to_scaled(PERCENT_PLACES).ok());
+        let most = 100 * 10i64.pow(PERCENT_PLACES);
+        if !scaled.is_some_and(|scaled| (0..=most).contains(&scaled)) {
+            let message = format!("{} is no percentage that can stand here", quoted(text));
+            let help =
+                format!("use \"0\" to \"100\" with at most {PERCENT_PLACES} decimals, such as \"2.9\"");
+            report.error(at, "blueprint.percent", message, help);
+            return None;
+        }
+        percent.map(Self)
     }
 }
 
@@ -275,6 +320,8 @@ pub(crate) use schemas;
 schemas! {
     Lasting: "Duration" = { "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["500ms", "5s", "2m"] };
     Ttl: "Ttl" = { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["15m", "30d"] };
+    Term: "Term" = { "type": "string", "pattern": "^[0-9]+(s|m|h|d)$", "examples": ["1h", "14d"] };
+    Percent: "Percent" = { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "examples": ["10", "2.9"] };
     Size: "Size" = { "type": "string", "pattern": "^[0-9]+(B|KB|kB|MB|GB|KiB|MiB|GiB)$", "examples": ["10MB", "512KiB"] };
     Amount: "Amount" = { "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$", "examples": ["0", "29.00"] };
     Positive: "Positive" = { "type": "integer", "minimum": 1 };

@@ -336,6 +336,23 @@ fn the_schema_describes_the_language() {
         *wrong.pointer_mut(place).unwrap() = value;
         conforms(&schema, &schema, &wrong).unwrap_err();
     }
+    let billing: serde_json::Value = toml::from_str(include_str!("billing.toml")).unwrap();
+    conforms(&schema, &schema, &billing).unwrap();
+    for (place, value) in [
+        ("/billing/anchor", "move".into()),
+        ("/billing/taxes/vat/percent", 7.into()),
+        ("/plans/pro/seats/included", "three".into()),
+        ("/plans/pro/seats/JPY", "750".into()),
+        ("/plans/pro/minimum/USD", 100.into()),
+        ("/plans/pro/usage/tokens/USD", 1.into()),
+        ("/plans/pro/usage/sales/model", "flat".into()),
+        ("/plans/scale/usage/tokens/tiers/0/up_to", "5".into()),
+        ("/addons/analytics/most", "many".into()),
+    ] {
+        let mut wrong = billing.clone();
+        *wrong.pointer_mut(place).unwrap() = value;
+        conforms(&schema, &schema, &wrong).unwrap_err();
+    }
     let mut wrong = hello.clone();
     wrong["product"]["nam"] = "x".into();
     assert!(conforms(&schema, &schema, &wrong).unwrap_err().contains("nam is not declared"));

@@ -153,7 +153,7 @@ const MISTAKES: &[Mistake] = &[
     ("per_day = 100,", "per_day = »-1,", "negative_limit"),
     ("per_day = 100,", "per_day = »\"unlimted\",", "bound"),
     ("members = 25", "»member = 25", "unknown_limit"),
-    ("[plans.free]", "[plans.free]\n»trial_days = 14", "unsupported"),
+    ("[plans.free]", "[plans.free]\n»isolation = \"database\"", "unsupported"),
     ("[plans.free]", "[plans.free]\nself_service = false", "default_plan"),
     // Upstreams.
     ("targets = [\"http://127.0.0.1:7101\"]", "targets = »[]", "upstream_no_targets"),
@@ -189,7 +189,7 @@ const MISTAKES: &[Mistake] = &[
     ("strip_prefix = \"/api\"", "strip_prefix = »\"/api/\"", "strip_prefix"),
     ("max_body = \"1MB\"", "max_body = »\"1 MB\"", "size"),
     ("timeout = \"5s\"", "timeout = »\"5 s\"", "duration"),
-    ("[meters.requests]", "[»addons.x]\n[meters.requests]", "unsupported"),
+    ("[meters.requests]", "[»coupons.x]\n[meters.requests]", "unsupported"),
 ];
 
 #[test]
@@ -299,7 +299,8 @@ fn no_damage_to_a_blueprint_makes_the_check_panic() {
         rng.fill(&mut bytes);
         u32::from_le_bytes(bytes) as usize % below
     };
-    for good in [GOOD, include_str!("usage.toml")].into_iter().cycle().take(3_000) {
+    let whole = [GOOD, include_str!("usage.toml"), include_str!("billing.toml")];
+    for good in whole.into_iter().cycle().take(4_500) {
         let mut text = good.to_owned();
         for _ in 0..=pick(3) {
             let start = pick(text.len());

@@ -131,7 +131,7 @@ const IN_PLANS: &[Mistake] = &[
         "requests_per_day = 1000, compute_per_month = »9223372036854776,",
         "number_range",
     ),
-    ("[plans.pro]\n", "[plans.pro]\n»trial_days = 14\n", "unsupported"),
+    ("[plans.pro]\n", "[plans.pro]\n»isolation = \"database\"\n", "unsupported"),
     (
         "requests_per_day = { USD = \"0.01\", JPY = \"1\" }",
         "»request_per_day = { USD = \"0.01\", JPY = \"1\" }",

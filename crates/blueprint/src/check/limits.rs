@@ -8,7 +8,7 @@ use crate::{
     declared::{RawBlueprint, RawKind, RawLimit, RawOnExceed, RawPer, RawWindow},
     diagnostics::{Place, Report, quoted, suggest},
     model::{
-        Aggregate, Limit, LimitIndex, LimitKind, MeterIndex, OnExceed, Per, QuotaWindow, RateWindow,
+        Aggregate, Limit, LimitIndex, LimitKind, Meter, MeterIndex, OnExceed, Per, QuotaWindow, RateWindow,
         RouteIndex,
     },
     read::{At, Entry},
@@ -352,11 +352,16 @@ pub(super) fn check_bound(
 ) {
     let LimitKind::Quota { meter, .. } = kind else { return };
     let (Bound::At(units), Some(Some(meter))) = (bound.value, meters.get(meter.get())) else { return };
+    check_units((units, &bound.at), Some(meter), report);
+}
+
+/// So many units of a meter must be countable in its smallest ones.
+pub(super) fn check_units((units, at): (u64, &Place), meter: Option<&Meter>, report: &mut Report<'_>) {
+    let Some(meter) = meter else { return };
     let most = i64::MAX / meter.scale.factor();
     if i64::try_from(units).is_ok_and(|units| units > most) {
         let places = meter.scale.places();
         let message = format!("`{units}` can't be counted with {places} decimals");
-        let help = format!("use at most {most}");
-        report.error(&bound.at, "blueprint.number_range", message, help);
+        report.error(at, "blueprint.number_range", message, format!("use at most {most}"));
     }
 }

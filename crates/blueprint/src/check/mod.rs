@@ -4,24 +4,27 @@
 //! also of those that are wrong themselves.
 
 mod access;
+mod addons;
+mod billing;
 mod counting;
 mod limits;
 mod meters;
 mod money;
+mod overage;
 mod plans;
+mod price;
 mod routes;
+mod terms;
 mod upstreams;
 
 use crate::{
     Blueprint, MAX_BYTES,
     declared::{RawBlueprint, RawProduct},
     diagnostics::{Diagnostics, Place, Report, quoted, suggest},
-    model::{Billing, Digest, Limit, LimitIndex, LimitKind, PlanIndex, Product},
+    model::{Digest, Limit, LimitIndex, LimitKind, PlanIndex, Product},
     read::{At, Map, Read as _},
     values::is_name,
 };
-use insula_kernel::Span;
-use insula_rating::Proration;
 use toml::de::{DeTable, DeValue};
 
 /// Prefixes of keys that would look like other ids of Insula's.
@@ -70,13 +73,15 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
     let roles = access::roles(raw, &names, report);
     let meters = meters::meters(raw, report);
     let limits = limits::limits(raw, &meters, report);
-    let plans = plans::plans(plans::Known { raw, meters: &meters, limits: &limits }, report);
+    let offers = plans::Known { raw, meters: &meters, limits: &limits };
+    let plans = plans::plans(offers, report);
+    let add_ons = addons::add_ons(offers, &plans, report);
+    let billing = billing::billing(raw, report);
     let upstreams = upstreams::upstreams(raw, report);
     let known = routes::Known { raw, names: &names, meters: &meters, limits: &limits, upstreams: &upstreams };
     let (routes, patterns) = routes::routes(known, report);
     let product =
         raw.product.0.as_ref().and_then(|product| resolve_product(product, raw, &limits, report))?;
-    let name = product.name.clone();
     Some(Blueprint {
         product,
         permissions: names,
@@ -84,28 +89,14 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
         meters: meters.into_iter().flatten().collect(),
         limits: limits.into_iter().filter_map(|(_, limit)| limit).collect(),
         plans,
-        add_ons: Vec::new(),
-        billing: usual_billing(&name),
+        add_ons,
+        billing,
         upstreams: upstreams.into_iter().flatten().collect(),
         routes,
         patterns,
         warnings: Diagnostics::default(),
         digest: Digest::of(text.as_bytes()),
     })
-}
-
-/// How a product is billed that doesn't say.
-fn usual_billing(product: &str) -> Billing {
-    Billing {
-        seller: product.to_owned(),
-        invoice_prefix: "INV".to_owned(),
-        time_zone: "UTC".to_owned(),
-        proration: Proration::Second,
-        resets_anchor: false,
-        grace: Span::from_hours(1),
-        payment_terms: Span::from_hours(14 * 24),
-        taxes: Vec::new(),
-    }
 }
 
 fn resolve_product(
@@ -115,10 +106,7 @@ fn resolve_product(
     report: &mut Report<'_>,
 ) -> Option<Product> {
     let name = raw.value.name.0.as_ref();
-    if let Some(name) = name.filter(|name| name.value.trim().is_empty() || name.value.chars().count() > 100) {
-        let message = "the name can't be shown".to_owned();
-        report.error(&name.at, "blueprint.invalid_name", message, "use 1 to 100 characters");
-    }
+    let name = name.map(|name| check_shown(name, 100, report));
     if let Some(domain) = raw.value.base_domain.as_ref().filter(|domain| !is_domain(&domain.value)) {
         let message = format!("{} is no domain", quoted(&domain.value));
         let help = "lower-case labels of letters, digits and `-`, such as \"scraper.localhost\"";
@@ -128,7 +116,7 @@ fn resolve_product(
         check_key_prefix(prefix, report);
     }
     Some(Product {
-        name: name?.value.clone(),
+        name: name?,
         base_domain: raw.value.base_domain.as_ref().map(|domain| domain.value.clone()),
         key_prefix: raw
             .value
@@ -234,6 +222,18 @@ fn check_count<'p>(
         let message = format!("this is one {what} too many");
         report.error(at, "blueprint.too_many", message, format!("declare at most {most}"));
     }
+}
+
+/// The text, which people are shown as it is.
+fn check_shown(text: &At<String>, most: usize, report: &mut Report<'_>) -> String {
+    let value = &text.value;
+    let fits = !value.trim().is_empty() && value.chars().count() <= most;
+    if !fits || value.chars().any(char::is_control) {
+        let message = "this can't be shown".to_owned();
+        let help = format!("use 1 to {most} characters on one line");
+        report.error(&text.at, "blueprint.invalid_name", message, help);
+    }
+    value.clone()
 }
 
 fn check_name(name: &str, at: &Place, what: &str, report: &mut Report<'_>) {

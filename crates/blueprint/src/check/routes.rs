@@ -110,21 +110,25 @@ fn resolve_route(
     Some((route, pattern))
 }
 
-/// A route for a feature that no plan has would be one for nobody.
+/// A route for a feature that no plan or add-on has would be one for nobody.
 fn check_feature(feature: &At<String>, raw: &RawBlueprint, report: &mut Report<'_>) {
     // Plans that are missing, or have mistakes, may have it among what could not be read.
-    if raw.plans.0.is_empty() || raw.plans.0.iter().any(|plan| !plan.clean) {
+    let mut are_clean =
+        raw.plans.0.iter().map(|plan| plan.clean).chain(raw.addons.0.iter().map(|one| one.clean));
+    if raw.plans.0.is_empty() || are_clean.any(|clean| !clean) {
         return;
     }
     let name = &feature.value;
-    let values: Vec<_> = raw.plans.iter().filter_map(|(_, plan)| plan.features.get(name)).collect();
+    let of_plans = raw.plans.iter().map(|(_, plan)| &plan.features);
+    let offers: Vec<_> = of_plans.chain(raw.addons.iter().map(|(_, add_on)| &add_on.features)).collect();
+    let values: Vec<_> = offers.iter().filter_map(|features| features.get(name)).collect();
     if values.is_empty() {
-        let message = format!("no plan has a feature {}", quoted(name));
-        let known: BTreeSet<&str> = raw.plans.iter().flat_map(|(_, plan)| plan.features.names()).collect();
+        let message = format!("no plan or add-on has a feature {}", quoted(name));
+        let known: BTreeSet<&str> = offers.iter().flat_map(|features| features.names()).collect();
         report.error(&feature.at, "blueprint.unknown_feature", message, suggest(name, known, "feature"));
     } else if !values.iter().any(|value| value.is_offered()) {
-        let message = format!("no plan offers `{name}`, so nobody could use the route");
-        let help = "let it be true on a plan, or a text other than \"none\"; a number offers nothing";
+        let message = format!("no plan or add-on offers `{name}`, so nobody could use the route");
+        let help = "let it be true on one, or a text other than \"none\"; a number offers nothing";
         report.error(&feature.at, "blueprint.route_feature", message, help);
     }
 }

@@ -1,12 +1,14 @@
 //! The shape of `blueprint.toml` as it is written. The doc comments are what editors show: they become the
 //! descriptions of the JSON Schema.
 
+mod limits;
 mod offers;
+mod prices;
 mod traffic;
 
-pub(crate) use offers::{
-    RawAggregate, RawKind, RawLimit, RawMeter, RawOnExceed, RawOverage, RawPer, RawPlan, RawPrice, RawWindow,
-};
+pub(crate) use limits::{RawAggregate, RawKind, RawLimit, RawMeter, RawOnExceed, RawPer, RawWindow};
+pub(crate) use offers::{RawAddOn, RawAnchor, RawBilling, RawPlan, RawProration, RawTax};
+pub(crate) use prices::{RawModel, RawOverage, RawPrice, RawSeats, RawTier, RawUsagePrice};
 pub(crate) use traffic::{
     RawBodySide, RawCost, RawDurability, RawHealth, RawMeasured, RawRoute, RawRouteHold, RawUpstream,
 };
@@ -41,6 +43,11 @@ table! {
         /// What organizations can be on, in the order in which it is shown.
         #[schemars(default)]
         plans: Map<RawPlan>,
+        /// What organizations can take besides their plan, in the order in which it is shown.
+        #[schemars(default)]
+        addons: Map<RawAddOn>,
+        /// How invoices are made.
+        billing: Option<RawBilling>,
         /// The services behind Insula.
         #[schemars(default)]
         upstreams: Map<RawUpstream>,
@@ -49,8 +56,8 @@ table! {
         routes: Vec<At<RawRoute>>,
     }
     later {
-        "addons", "teams", "projects", "workflows", "agents", "collections", "clusters", "jobs", "files", "chat",
-        "policies", "webhooks", "alerts", "mail", "branding", "security", "offers", "coupons", "taxes", "schemas",
+        "teams", "projects", "workflows", "agents", "collections", "clusters", "jobs", "files", "chat", "policies",
+        "webhooks", "alerts", "mail", "branding", "security", "offers", "coupons", "schemas",
     }
 }
 
