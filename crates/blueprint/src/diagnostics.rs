@@ -182,6 +182,12 @@ impl<'a> Report<'a> {
         Diagnostics(self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect())
     }
 
+    /// The errors, each with the byte at which its place begins, in the order of the file.
+    pub(crate) fn errors(mut self) -> Vec<(usize, Diagnostic)> {
+        self.found.sort_by_key(|(at, _)| *at);
+        self.found.into_iter().filter(|(_, diagnostic)| diagnostic.severity == Severity::Error).collect()
+    }
+
     fn add(&mut self, severity: Severity, at: &Place, code: &'static str, message: String, help: String) {
         let start = floor_to_char(self.text, at.start);
         let line = self.line_starts.partition_point(|&line_start| line_start <= start).max(1);

@@ -10,6 +10,7 @@ mod compile;
 mod declared;
 mod diagnostics;
 mod digest;
+mod json;
 mod model;
 mod names;
 mod path;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use compile::{Blueprint, Compiled, RouteMatch};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use json::parse_price;
 pub use model::{
     AddOn, AfterTrial, Aggregate, Billing, BodySide, Cost, Digest, Health, LastingHold, Limit, LimitIndex,
     LimitKind, Meter, MeterIndex, OnExceed, Overage, Per, Plan, PlanIndex, Pointer, Price, Product,

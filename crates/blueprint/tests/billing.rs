@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use insula_blueprint::{AfterTrial, Bound, Compiled, Digest, Feature, LimitIndex, Plan, Price, check};
+use insula_blueprint::{
+    AfterTrial, Bound, Compiled, Digest, Feature, LimitIndex, Plan, Price, check, parse_price,
+};
 use insula_kernel::{Currency, Decimal, Span};
 use insula_rating::{Interval, Model, Proration, Tier, Tiers};
+use serde_json::json;
 
 /// One that uses everything there is about billing.
 const BILLING: &str = include_str!("billing.toml");
@@ -226,4 +229,51 @@ fn what_subscribers_get_and_pay_names_the_version() {
     ] {
         assert_eq!(changed(old, new), [""; 0], "{old}");
     }
+}
+
+#[test]
+fn a_price_can_be_given_in_json() {
+    let price = |json: serde_json::Value| parse_price(&json, "USD").unwrap();
+    let lots = price(json!({ "USD": "0.50", "per": 1000, "included": 10, "minimum": { "USD": "2" } }));
+    assert_eq!(lots.model, Model::Package { unit: decimal("0.5"), per: decimal("1000") });
+    assert_eq!((lots.included, lots.minimum), (Some(decimal("10")), Some(decimal("2"))));
+    let share = price(json!({ "model": "percentage", "percent": "2.9" }));
+    assert_eq!(share.model, Model::Percentage { percent: decimal("2.9"), flat: None });
+    let tiers = json!([{ "up_to": 5, "unit": { "USD": "7" } }, { "unit": { "USD": "6" } }]);
+    let graduated = price(json!({ "model": "graduated", "tiers": tiers }));
+    assert_eq!(graduated.rate(decimal("6"), currency("USD")).unwrap().amount.amount(), "41.00");
+}
+
+#[test]
+fn mistakes_of_a_price_in_json_are_pointed_at() {
+    let pointers = |json: serde_json::Value, code: &str| -> Vec<String> {
+        let mistakes = parse_price(&json, code).unwrap_err();
+        assert!(mistakes.iter().all(|(_, message, help)| !message.is_empty() && !help.is_empty()));
+        mistakes.into_iter().map(|(pointer, ..)| pointer).collect()
+    };
+    let tiers = |second: serde_json::Value| json!({ "model": "volume", "tiers": [{ "up_to": 5, "unit": { "USD": "7" } }, second] });
+    for (json, pointer) in [
+        (json!(7), ""),
+        (json!({}), ""),
+        (json!({ "USD": 1 }), "/USD"),
+        (json!({ "USD": "1", "per": 2.5 }), "/per"),
+        (json!({ "USD": "1", "per": 0 }), "/per"),
+        (json!({ "USD": "1", "per": null }), "/per"),
+        (json!({ "USD": "1", "per": 18_446_744_073_709_551_615_u64 }), "/per"),
+        (json!({ "USD": "1", "a/b~c": 1 }), "/a~1b~0c"),
+        (json!({ "EUR": "1" }), ""),
+        (json!({ "USD": "1", "EUR": "1" }), ""),
+        (json!({ "XYZ": "1" }), "/XYZ"),
+        (json!({ "model": "flat" }), "/model"),
+        (json!({ "model": "percentage", "percent": "101" }), "/percent"),
+        (json!({ "model": "volume", "tiers": [] }), "/tiers"),
+        (tiers(json!({ "up_to": 6, "unit": { "USD": "7" } })), "/tiers/1/up_to"),
+        (tiers(json!({ "unit": { "USD": true } })), "/tiers/1/unit/USD"),
+        (tiers(json!({})), "/tiers/1"),
+    ] {
+        assert_eq!(pointers(json.clone(), "USD"), [pointer], "{json}");
+    }
+    assert_eq!(pointers(json!({ "USD": "1" }), "usd"), [""]);
+    let two = json!({ "USD": "-1", "per": "many" });
+    assert_eq!(pointers(two, "USD"), ["/USD", "/per"]);
 }

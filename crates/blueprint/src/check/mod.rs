@@ -19,12 +19,13 @@ mod upstreams;
 
 use crate::{
     Blueprint, MAX_BYTES,
-    declared::{RawBlueprint, RawProduct},
+    declared::{RawBlueprint, RawProduct, RawUsagePrice},
     diagnostics::{Diagnostics, Place, Report, quoted, suggest},
     model::{Digest, Limit, LimitIndex, LimitKind, PlanIndex, Product},
     read::{At, Map, Read as _},
     values::is_name,
 };
+use insula_kernel::Currency;
 use toml::de::{DeTable, DeValue};
 
 /// Prefixes of keys that would look like other ids of Insula's.
@@ -66,6 +67,16 @@ pub(crate) fn check(file: &str, text: &str) -> Result<Blueprint, Diagnostics> {
         Some(blueprint) if !failed => Ok(Blueprint { warnings: diagnostics, ..blueprint }),
         _ => Err(diagnostics),
     }
+}
+
+/// Checks a price that stands alone, of a currency that a share means if it names none.
+pub(crate) fn price(
+    raw: &At<RawUsagePrice>,
+    currency: Currency,
+    clean: bool,
+    report: &mut Report<'_>,
+) -> Vec<(Currency, insula_rating::Price)> {
+    price::resolve(raw, &price::Context { meter: None, sold: &[currency], clean }, report)
 }
 
 fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Blueprint> {
