@@ -942,6 +942,25 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What can be had beside a plan. */
+        AddOn: {
+            features: {
+                [key: string]: unknown;
+            };
+            key: string;
+            /** @description What each one taken adds to how far limits go, by limit. */
+            limits: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint32
+             * @description How many can be taken.
+             */
+            most: number;
+            name: string;
+            /** @description What each one taken costs. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
         /** @description An API key, without its secret. */
         ApiKey: {
             /** @description Where it may be used from; anywhere if empty. */
@@ -1352,6 +1371,11 @@ export interface components {
              */
             refresh_token?: string | null;
         };
+        /** @description What a lot costs, in major units; it may be less than the smallest amount of the currency. */
+        LotPrice: {
+            amount: string;
+            currency: string;
+        };
         MePatch: {
             /** @description What others see: 1 to 100 characters. */
             display_name?: string | null;
@@ -1473,21 +1497,30 @@ export interface components {
         };
         /** @description A plan that is offered. */
         Plan: {
+            /** @description What can be had beside it. */
+            addons: components["schemas"]["AddOn"][];
+            /** @description For whom it is. */
+            description: string | null;
             features: {
                 [key: string]: unknown;
             };
             is_default: boolean;
             key: string;
             limits: components["schemas"]["PlanLimit"][];
+            /** @description The least that a billing period comes to, recurring charges and usage together, by currency. */
+            minimum: components["schemas"]["Money"][];
             name: string;
+            /** @description What it costs to go beyond quotas. */
+            overage: components["schemas"]["PlanOverage"][];
             prices: components["schemas"]["PlanPrice"][];
+            /** @description What each seat costs, where it is billed by the head. */
+            seats: components["schemas"]["PlanSeats"] | null;
             /** @description Whether an organization can choose it itself; else it comes by offer. */
             self_service: boolean;
-            /**
-             * Format: uint32
-             * @description Days of trial, where there is one.
-             */
-            trial_days: number | null;
+            /** @description The trial it begins with, where there is one. */
+            trial: components["schemas"]["PlanTrial"] | null;
+            /** @description What usage costs from the first unit on. */
+            usage: components["schemas"]["PlanUsage"][];
             /**
              * Format: uint32
              * @description The version that a new subscription gets.
@@ -1506,6 +1539,16 @@ export interface components {
             /** @enum {string|null} */
             window: "second" | "minute" | "hour" | "day" | "month" | null;
         };
+        PlanOverage: {
+            limit: string;
+            /**
+             * Format: uint64
+             * @description How many units a lot has.
+             */
+            per: number;
+            /** @description What each started lot costs. */
+            prices: components["schemas"]["LotPrice"][];
+        };
         /** @description A page of a list. */
         PlanPage: {
             /** @description The items, in the list's order. */
@@ -1515,7 +1558,7 @@ export interface components {
         };
         PlanPrice: {
             /** @enum {string} */
-            interval: "month" | "year";
+            interval: "month" | "quarter" | "year";
             price: components["schemas"]["Money"];
         };
         PlanReply: {
@@ -1523,6 +1566,33 @@ export interface components {
             key: string;
             /** Format: uint32 */
             version: number;
+        };
+        PlanSeats: {
+            /**
+             * Format: uint64
+             * @description How many seats the plan's own price covers.
+             */
+            included: number;
+            /** @description The limit that is the number of seats. */
+            limit: string | null;
+            /** @description What each seat beyond those costs. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        PlanTrial: {
+            /** Format: uint32 */
+            days: number;
+            /** @description What comes then where no payment method is known: `past_due`, or the key of the plan to go on with. */
+            then: string;
+        };
+        PlanUsage: {
+            meter: string;
+            prices: components["schemas"]["PlanUsagePrice"][];
+            /** @description What one is called. */
+            unit: string;
+        };
+        PlanUsagePrice: {
+            currency: string;
+            price: components["schemas"]["UsagePrice"];
         };
         /** @description How far settlement is. */
         PlatformHealth: {
@@ -1899,6 +1969,17 @@ export interface components {
             /** @description Whether usage may go beyond the limits that have a price for it; otherwise it is refused there. */
             allows_overage: boolean;
         };
+        /** @description A tier. */
+        Tier: {
+            /** @description What is due once the tier is entered. The first tier's is due at once, for nothing too. */
+            flat?: string | null;
+            /** @description What a unit costs. */
+            unit?: string | null;
+            /** @description The last unit of the tier; the last tier has none. */
+            up_to?: string | null;
+        };
+        /** @description Tiers that follow each other without a gap and have no end. */
+        Tiers: components["schemas"]["Tier"][];
         TokenReply: {
             access_token: string;
             /**
@@ -1934,6 +2015,47 @@ export interface components {
             /** @description How much, in the meter's unit: a decimal. */
             value: string;
         };
+        /** @description A price in one currency: how a quantity becomes an amount. Amounts are decimals in major units. */
+        UsagePrice: {
+            /** @description How much of the quantity costs nothing. */
+            included?: string | null;
+            /** @description The least it comes to: the commitment, due whatever the quantity. */
+            minimum?: string | null;
+        } & ({
+            /** @description The amount. */
+            amount: string;
+            /** @constant */
+            model: "flat";
+        } | {
+            /** @constant */
+            model: "unit";
+            /** @description What one costs. */
+            unit: string;
+        } | {
+            /** @constant */
+            model: "package";
+            /** @description How many units it has. */
+            per: string;
+            /** @description What a lot costs. */
+            unit: string;
+        } | {
+            /** @constant */
+            model: "graduated";
+            /** @description The tiers. */
+            tiers: components["schemas"]["Tiers"];
+        } | {
+            /** @constant */
+            model: "volume";
+            /** @description The tiers. */
+            tiers: components["schemas"]["Tiers"];
+        } | {
+            /** @description What is due besides, if there is any quantity. */
+            flat?: string | null;
+            /** @constant */
+            model: "percentage";
+            /** @description The share, in percent. */
+            percent: string;
+        });
         /** @description A user. */
         User: {
             /** @description Since when they have an account. */

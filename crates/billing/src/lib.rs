@@ -3,6 +3,7 @@
 //! What must always hold: a version of a plan never changes once it was made; a subscription names the version it is
 //! on, whatever the blueprint says later; what an organization may do follows from that version alone.
 
+mod catalogue;
 pub mod http;
 pub mod overrides;
 mod plan;
