@@ -23,6 +23,7 @@ function plan(key, name, amount, perDay, apiKeys, isDefault) {
   return {
     key,
     name,
+    description: null,
     version: 1,
     self_service: true,
     prices: [
@@ -36,7 +37,12 @@ function plan(key, name, amount, perDay, apiKeys, isDefault) {
       { key: 'projects', window: null, kind: 'stock', limit: key === 'free' ? 1 : null },
     ],
     features: { support: key === 'free' ? 'community' : 'e-mail' },
-    trial_days: null,
+    seats: null,
+    minimum: [],
+    usage: [],
+    overage: [],
+    addons: [],
+    trial: null,
     is_default: isDefault,
   };
 }

@@ -217,6 +217,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move the clocks of organizations that have a test clock
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["advanceClock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/health": {
         parameters: {
             query?: never;
@@ -271,6 +291,86 @@ export interface paths {
         get: operations["listOrganizations"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoice-items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add something to an organization's next invoice, or make one of it
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["addInvoiceItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices/{invoice}/credit-notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give back a part of an invoice
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["creditInvoice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices/{invoice}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note that an invoice was paid
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["payInvoice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices/{invoice}/void": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw an invoice that nobody has paid
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["voidInvoice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -355,6 +455,46 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         post: operations["suspendOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/plans/{plan}/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move subscribers to the current version of their plan
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["migrateSubscribers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/quote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a quantity would cost, without selling it
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        post: operations["quotePrice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -521,6 +661,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/billing-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is billed
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["getBillingProfile"];
+        /**
+         * Say who is billed
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        put: operations["putBillingProfile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}/events": {
         parameters: {
             query?: never;
@@ -553,6 +717,86 @@ export interface paths {
          * @description Needs the permission `usage:read` in the organization.
          */
         get: operations["explainRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invoices of the organization, the latest first
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["listInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices/upcoming": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The next invoice as it would be if nothing more were used
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["getUpcomingInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices/{invoice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice with its lines
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["getInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices/{invoice}/lines/{line}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The events behind a line of an invoice, with their number and digest
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["listLineEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -734,7 +978,147 @@ export interface paths {
          * Say whether usage may go beyond the limits that have a price for it
          * @description Needs the permission `billing:manage` in the organization.
          */
-        patch: operations["changeSubscription"];
+        patch: operations["updateSubscription"];
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go over from a trial to what is paid for
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["activateSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the subscription, now or with its period
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["cancelSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the plan, its interval, seats or add-ons
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["changeSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop for a while; the rest of what was paid is given back
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["pauseSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a change would cost, to the cent
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["previewSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/reactivate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back an end, or begin anew after one
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["reactivateSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/subscription/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on after a pause
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["resumeSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/orgs/{org}/teams": {
@@ -962,6 +1346,33 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What can be had beside a plan. */
+        AddOn: {
+            features: {
+                [key: string]: unknown;
+            };
+            key: string;
+            /** @description What each one taken adds to how far limits go, by limit. */
+            limits: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint32
+             * @description How many can be taken.
+             */
+            most: number;
+            name: string;
+            /** @description What each one taken costs. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        Advanced: {
+            /** @description Where the clocks stand. */
+            now: components["schemas"]["Instant"];
+            /** @description Whose clocks were moved. */
+            orgs: components["schemas"]["OrgId"][];
+        };
+        /** @description What the billing anchor does at a change. */
+        AnchorChange: "keep" | "reset";
         /** @description An API key, without its secret. */
         ApiKey: {
             /** @description Where it may be used from; anywhere if empty. */
@@ -1032,6 +1443,42 @@ export interface components {
             /** @description Addresses that are free. */
             suggestions: string[];
         };
+        /** @description An event behind a figure. */
+        BilledEvent: {
+            /** @description When it happened. */
+            at: components["schemas"]["Instant"];
+            /** @description The event; a request's has the digits of the request. */
+            id: components["schemas"]["EventId"];
+            /** @description The API key that was used. */
+            key: components["schemas"]["KeyId"] | null;
+            /** @description The route, or the type that was reported. */
+            operation: string;
+            /** @description The project it belongs to. */
+            project: components["schemas"]["ProjectId"] | null;
+            /**
+             * Format: int64
+             * @description Its number in the order in which events were settled, over all organizations.
+             */
+            settled: number;
+            /** @description The team it counts for. */
+            team: components["schemas"]["TeamId"] | null;
+            /**
+             * Format: int64
+             * @description What it counts on the meter, in the meter's smallest units; 0 where different values are counted.
+             */
+            units: number;
+            /** @description The person who acted. */
+            user: components["schemas"]["UserId"] | null;
+            /** @description Where different values are counted, what stands for this event's: the same for the same value. */
+            value: string | null;
+        };
+        /** @description Who is billed, and what stands to their credit. */
+        BillingProfile: {
+            /** @description What later invoices use up, in the currency of the subscription. */
+            balance: components["schemas"]["Money"];
+            /** @description Who is billed; null if that was never said. */
+            profile: components["schemas"]["Profile"] | null;
+        };
         BlueprintInForce: {
             applied_at: components["schemas"]["Instant"];
             digest: string;
@@ -1055,6 +1502,52 @@ export interface components {
             key: components["schemas"]["Shares"];
             operation: components["schemas"]["Shares"];
             project: components["schemas"]["Shares"];
+        };
+        /** @description What is asked of a subscription; what isn't said stays as it is. */
+        ChangeRequest: {
+            /**
+             * @description How many of each add-on; 0 gives one back, those that aren't named stay.
+             * @default {}
+             */
+            add_ons?: {
+                [key: string]: number;
+            };
+            /**
+             * @description What a change at once does with the billing anchor; as the product has it if not said.
+             * @default null
+             */
+            anchor?: components["schemas"]["AnchorChange"] | null;
+            /**
+             * @description The currency.
+             * @default null
+             */
+            currency?: components["schemas"]["Currency"] | null;
+            /**
+             * @description How often it is paid.
+             * @default null
+             */
+            interval?: components["schemas"]["Interval"] | null;
+            /**
+             * @description The plan.
+             * @default null
+             */
+            plan?: string | null;
+            /**
+             * @description `prorated_at` of a preview not older than ten minutes: what is charged is then what it said, to the cent.
+             * @default null
+             */
+            prorated_at?: components["schemas"]["Instant"] | null;
+            /**
+             * Format: uint64
+             * @description How many seats.
+             * @default null
+             */
+            seats?: number | null;
+            /**
+             * @description When; if not said, more takes effect at once and less with the end of the period.
+             * @default null
+             */
+            when?: components["schemas"]["When"] | null;
         };
         /** @description What a check has come to. */
         Checked: {
@@ -1082,6 +1575,17 @@ export interface components {
         };
         /** @description Where a refresh token is kept: a browser gets a cookie that scripts can't read, others get the token itself. */
         Client: "browser" | "native";
+        ClockBody: {
+            /** @description Where the clocks are to stand. */
+            advance_to: components["schemas"]["Instant"];
+            /** @description One organization, by id or address. */
+            org?: string | null;
+            /**
+             * @description Or several, 200 at most.
+             * @default []
+             */
+            orgs?: string[];
+        };
         /** @description What happened, as CloudEvents 1.0 has it. */
         CloudEvent: {
             /** @description The API key on whose behalf it happened, by its public part. */
@@ -1146,6 +1650,30 @@ export interface components {
             /** @description The credential itself, `INSULA_TOKEN` of the upstream. It is shown this once; only a hash of it is stored. */
             token: string;
         };
+        CreditBody: {
+            /** @description How much, tax included. */
+            amount: components["schemas"]["Money"];
+            /** @description Why; it stands on the credit note. */
+            reason: string;
+        };
+        /** @description What was given back of an invoice. */
+        CreditNote: {
+            /** @description How much, tax included. */
+            amount: components["schemas"]["Money"];
+            /** @description When. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["CreditNoteId"];
+            /** @description Its number. */
+            number: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The tax in it. */
+            tax: components["schemas"]["Money"];
+        };
+        CreditNoteId: string;
+        /** @description The ISO 4217 code. */
+        Currency: string;
         /** @description What was used of a meter on a day. */
         DayOfMeter: {
             /** @description The first instant after it. */
@@ -1156,8 +1684,11 @@ export interface components {
         };
         /** @description What a key is for. */
         Environment: "development" | "staging" | "production";
+        EventId: string;
         /** @description An event, or a list of up to 1 000 of them, in the JSON format of CloudEvents 1.0. */
         Events: components["schemas"]["CloudEvent"] | components["schemas"]["CloudEvent"][];
+        /** @description An exact number: a decimal where it has an end, else a fraction. */
+        Exact: string;
         /** @description What became of a request, and why. */
         Explanation: {
             /** @description When it came. */
@@ -1243,6 +1774,139 @@ export interface components {
         };
         /** Format: date-time */
         Instant: string;
+        /** @description How often something is paid. */
+        Interval: "month" | "quarter" | "year";
+        /** @description An invoice. */
+        Invoice: {
+            /** @description What the customer's balance paid of it. */
+            balance_used: components["schemas"]["Money"];
+            /** @description When it was made. */
+            created_at: components["schemas"]["Instant"];
+            /** @description What was given back of it; left out in lists. */
+            credit_notes: components["schemas"]["CreditNote"][];
+            /** @description What credit notes gave back. */
+            credited: components["schemas"]["Money"];
+            /** @description Who is billed, if that was said. */
+            customer: components["schemas"]["Profile"] | null;
+            /** @description What is left to pay. */
+            due: components["schemas"]["Money"];
+            /** @description When it is to be paid. */
+            due_at: components["schemas"]["Instant"] | null;
+            /** @description When it becomes final: late events are waited for until then. */
+            finalize_at: components["schemas"]["Instant"];
+            /** @description When it became final. */
+            finalized_at: components["schemas"]["Instant"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["InvoiceId"];
+            /**
+             * @description An invoice, or a statement of usage that cost nothing and has no number.
+             * @enum {string}
+             */
+            kind: "invoice" | "statement";
+            /** @description Its lines; left out in lists. */
+            lines: components["schemas"]["InvoiceLine"][];
+            /** @description Its number, once it is final. */
+            number: string | null;
+            /** @description When it was paid. */
+            paid_at: components["schemas"]["Instant"] | null;
+            /**
+             * @description What it was made for.
+             * @enum {string}
+             */
+            reason: "start" | "period" | "usage" | "trial" | "final" | "change" | "pause" | "resume" | "one_off";
+            /** @description Who issues it. */
+            seller: components["schemas"]["Seller"];
+            /**
+             * @description Where it stands; `upcoming` is one that isn't there yet.
+             * @enum {string}
+             */
+            status: "upcoming" | "draft" | "open" | "paid" | "void";
+            /** @description The sum of the lines. */
+            subtotal: components["schemas"]["Money"];
+            /** @description The taxes. */
+            taxes: components["schemas"]["InvoiceTax"][];
+            /** @description What it comes to. */
+            total: components["schemas"]["Money"];
+            /** @description The time whose usage it is for. */
+            usage_period: components["schemas"]["Span"] | null;
+            /** @description When it was withdrawn. */
+            voided_at: components["schemas"]["Instant"] | null;
+        };
+        InvoiceId: string;
+        /** @description A line of an invoice. */
+        InvoiceLine: {
+            /** @description What it comes to. */
+            amount: components["schemas"]["Money"];
+            /** @description For people. */
+            description: string;
+            /** @description Which events: the sum, modulo 2^62, of the first 62 bits of the SHA-256 of each one's id. */
+            digest: string | null;
+            /**
+             * Format: int64
+             * @description How many events.
+             */
+            events: number | null;
+            /** @description Of what: `plan:pro`, `seats:pro`, `addon:…`, or a meter or limit. */
+            item: string;
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            kind: "charge" | "credit" | "usage" | "overage" | "minimum" | "adjustment" | "one_off";
+            /** @description The meter whose events stand behind it. */
+            meter: string | null;
+            /** @description The time it is for. */
+            period: components["schemas"]["Span"];
+            /**
+             * Format: uint32
+             * @description Its place on the invoice, from 1.
+             */
+            position: number;
+            /** @description How much of it, as a decimal. */
+            quantity: string;
+            /**
+             * Format: int64
+             * @description Which version of the plan or add-on.
+             */
+            version: number;
+            /** @description How the amount came about. */
+            work: unknown;
+        };
+        /** @description A page of a list. */
+        InvoicePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Invoice"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description A tax on an invoice. */
+        InvoiceTax: {
+            /** @description The tax. */
+            amount: components["schemas"]["Money"];
+            /** @description What it is on, without it. */
+            base: components["schemas"]["Money"];
+            /** @description Whether prices contain it. */
+            inclusive: boolean;
+            /** @description What it is called. */
+            name: string;
+            /** @description How much, in percent. */
+            percent: string;
+        };
+        ItemBody: {
+            /** @description What it costs, without tax. */
+            amount: components["schemas"]["Money"];
+            /** @description What it is, for the customer. */
+            description: string;
+            /**
+             * @description Whether an invoice is made of it at once.
+             * @default false
+             */
+            invoice_now?: boolean;
+        };
+        ItemReply: {
+            /** @description The invoice that was made; null if it waits for the next one. */
+            invoice: components["schemas"]["Invoice"] | null;
+        };
         /** @description A public key as the JWKS document shows it (RFC 7517, RFC 8037 section 2). */
         Jwk: {
             alg: string;
@@ -1255,6 +1919,14 @@ export interface components {
         Jwks: {
             keys: components["schemas"]["Jwk"][];
         };
+        /** @description An organization that stays where it is. */
+        Kept: {
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+            /** @description Why. */
+            reason: string;
+        };
+        KeyId: string;
         /** @description How far a limit goes for a key: so many in the limit's window, or at once. A rate per second may have a burst beside. */
         KeyLimit: number | components["schemas"]["KeyRate"];
         /**
@@ -1392,6 +2064,20 @@ export interface components {
             /** @description The limits in the order of the blueprint. */
             items: components["schemas"]["Limit"][];
         };
+        /** @description The events behind a line. */
+        LineEvents: {
+            /** @description What names them as a set, as the line has it. */
+            digest: string;
+            /**
+             * Format: int64
+             * @description How many the line counts.
+             */
+            events: number;
+            /** @description The events, in order. */
+            items: components["schemas"]["BilledEvent"][];
+            /** @description Where to go on. */
+            next_cursor: string | null;
+        };
         LoginReply: {
             access_token: string;
             /**
@@ -1419,6 +2105,11 @@ export interface components {
              * @description The refresh token of a native client; browsers send theirs as a cookie.
              */
             refresh_token?: string | null;
+        };
+        /** @description What a lot costs, in major units; it may be less than the smallest amount of the currency. */
+        LotPrice: {
+            amount: string;
+            currency: string;
         };
         MePatch: {
             /** @description What others see: 1 to 100 characters. */
@@ -1487,6 +2178,22 @@ export interface components {
             unit: string;
             /** @description What one unit costs; null where that isn't said in this currency. */
             unit_cost: string | null;
+        };
+        MigrateBody: {
+            /** @description When each of them moves; with the end of its period if not said. */
+            when?: components["schemas"]["When"] | null;
+        };
+        /** @description What moving subscribers to the current version of their plan came to. */
+        Migrated: {
+            /** @description Organizations that can't, and why. */
+            kept: components["schemas"]["Kept"][];
+            /** @description Organizations that move. */
+            moved: components["schemas"]["OrgId"][];
+            /**
+             * Format: uint32
+             * @description The version they move to.
+             */
+            version: number;
         };
         Money: {
             /** @description Major units, with the currency's own number of decimals. */
@@ -1576,27 +2283,56 @@ export interface components {
             /** @description Why; it stands in the audit log. */
             reason: string;
         };
+        /** @description A change that is to come. */
+        Pending: {
+            /** @description The add-ons. */
+            add_ons: {
+                [key: string]: number;
+            };
+            /** @description When. */
+            at: components["schemas"]["Instant"];
+            /** @description The currency. */
+            currency: components["schemas"]["Currency"];
+            /** @description The interval. */
+            interval: components["schemas"]["Interval"];
+            /** @description The plan. */
+            plan: string;
+            /**
+             * Format: uint64
+             * @description The seats.
+             */
+            seats: number;
+        };
         Permissions: {
             /** @description The names of the permissions: what may be given to an API key as scopes. */
             permissions: string[];
         };
         /** @description A plan that is offered. */
         Plan: {
+            /** @description What can be had beside it. */
+            addons: components["schemas"]["AddOn"][];
+            /** @description For whom it is. */
+            description: string | null;
             features: {
                 [key: string]: unknown;
             };
             is_default: boolean;
             key: string;
             limits: components["schemas"]["PlanLimit"][];
+            /** @description The least that a billing period comes to, recurring charges and usage together, by currency. */
+            minimum: components["schemas"]["Money"][];
             name: string;
+            /** @description What it costs to go beyond quotas. */
+            overage: components["schemas"]["PlanOverage"][];
             prices: components["schemas"]["PlanPrice"][];
+            /** @description What each seat costs, where it is billed by the head. */
+            seats: components["schemas"]["PlanSeats"] | null;
             /** @description Whether an organization can choose it itself; else it comes by offer. */
             self_service: boolean;
-            /**
-             * Format: uint32
-             * @description Days of trial, where there is one.
-             */
-            trial_days: number | null;
+            /** @description The trial it begins with, where there is one. */
+            trial: components["schemas"]["PlanTrial"] | null;
+            /** @description What usage costs from the first unit on. */
+            usage: components["schemas"]["PlanUsage"][];
             /**
              * Format: uint32
              * @description The version that a new subscription gets.
@@ -1615,6 +2351,16 @@ export interface components {
             /** @enum {string|null} */
             window: "second" | "minute" | "hour" | "day" | "month" | null;
         };
+        PlanOverage: {
+            limit: string;
+            /**
+             * Format: uint64
+             * @description How many units a lot has.
+             */
+            per: number;
+            /** @description What each started lot costs. */
+            prices: components["schemas"]["LotPrice"][];
+        };
         /** @description A page of a list. */
         PlanPage: {
             /** @description The items, in the list's order. */
@@ -1624,7 +2370,7 @@ export interface components {
         };
         PlanPrice: {
             /** @enum {string} */
-            interval: "month" | "year";
+            interval: "month" | "quarter" | "year";
             price: components["schemas"]["Money"];
         };
         PlanReply: {
@@ -1632,6 +2378,33 @@ export interface components {
             key: string;
             /** Format: uint32 */
             version: number;
+        };
+        PlanSeats: {
+            /**
+             * Format: uint64
+             * @description How many seats the plan's own price covers.
+             */
+            included: number;
+            /** @description The limit that is the number of seats. */
+            limit: string | null;
+            /** @description What each seat beyond those costs. */
+            prices: components["schemas"]["PlanPrice"][];
+        };
+        PlanTrial: {
+            /** Format: uint32 */
+            days: number;
+            /** @description What comes then where no payment method is known: `past_due`, or the key of the plan to go on with. */
+            then: string;
+        };
+        PlanUsage: {
+            meter: string;
+            prices: components["schemas"]["PlanUsagePrice"][];
+            /** @description What one is called. */
+            unit: string;
+        };
+        PlanUsagePrice: {
+            currency: string;
+            price: components["schemas"]["UsagePrice"];
         };
         /** @description How far settlement is. */
         PlatformHealth: {
@@ -1705,6 +2478,19 @@ export interface components {
             /** @description Everything acknowledged before this instant is in the ledger. */
             settled_until: components["schemas"]["Instant"];
         };
+        /** @description What a change would come to. */
+        Preview: {
+            /** @description The invoice that would be made at once; null if nothing would be charged now. */
+            invoice: components["schemas"]["Invoice"] | null;
+            /** @description The invoice that would come next, with the usage so far. */
+            next_invoice: components["schemas"]["Invoice"] | null;
+            /** @description To be said with the change, so that it comes to exactly this. */
+            prorated_at: components["schemas"]["Instant"];
+            /** @description The subscription as it would be. */
+            subscription: components["schemas"]["Subscription"];
+            /** @description When it would take effect. */
+            when: components["schemas"]["When"];
+        };
         /** @description A problem, as `application/problem+json`. */
         Problem: {
             /** @description What is wrong, stable and dotted, for programs. */
@@ -1745,6 +2531,32 @@ export interface components {
             name: string;
             /** @description A call to try: the first route. */
             sample: components["schemas"]["Sample"] | null;
+        };
+        /** @description Who is billed. */
+        Profile: {
+            /** @description The address on the invoice, its lines as they are to stand. */
+            address: string;
+            /** @description The country by ISO 3166-1 alpha-2: taxes go by it. */
+            country: string | null;
+            /** @description Where invoices are sent. */
+            email: string | null;
+            /** @description The name on the invoice. */
+            name: string;
+            /** @description The customer's number with the tax office. */
+            tax_id: string | null;
+        };
+        /** @description Who is billed. */
+        ProfileInput: {
+            /** @description The address on the invoice, its lines as they are to stand. */
+            address: string;
+            /** @description The country by ISO 3166-1 alpha-2: taxes go by it. */
+            country?: string | null;
+            /** @description Where invoices are sent. */
+            email?: string | null;
+            /** @description The name on the invoice. */
+            name: string;
+            /** @description The customer's number with the tax office. */
+            tax_id?: string | null;
         };
         /** @description A project. */
         Project: {
@@ -1790,6 +2602,23 @@ export interface components {
         };
         /** @description Where a project stands. */
         ProjectStatus: "active" | "archived";
+        /** @description What a quantity would cost, and how that comes about. */
+        Quote: {
+            /** @description The sum of the lines. */
+            exact: components["schemas"]["Exact"];
+            /** @description What it is made of, before it is rounded. */
+            lines: components["schemas"]["Step"][];
+            /** @description The sum, rounded once. */
+            total: components["schemas"]["Money"];
+        };
+        QuoteBody: {
+            /** @description The currency. */
+            currency: components["schemas"]["Currency"];
+            /** @description The price, as under `usage` in a blueprint. */
+            price: unknown;
+            /** @description The quantity, as a decimal. */
+            quantity: string;
+        };
         /** @enum {string} */
         Reason: "taken" | "reserved" | "invalid";
         ReasonRequest: {
@@ -1887,6 +2716,11 @@ export interface components {
             method: string;
             path: string;
         };
+        /** @description Who issues an invoice. */
+        Seller: {
+            /** @description The name. */
+            name: string;
+        };
         /** @description The credential of an upstream, without its secret. */
         Service: {
             /** @description Since when it exists. */
@@ -1963,6 +2797,12 @@ export interface components {
             plan?: string | null;
             /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens. */
             slug: string;
+            /**
+             * @description Whether its time can be moved ahead, to see what billing does. Only where the platform has no host names of its
+             *     own, which is in development.
+             * @default false
+             */
+            test_clock?: boolean;
         };
         SignUpOwner: {
             /** @description What others see: 1 to 100 characters. */
@@ -1990,8 +2830,33 @@ export interface components {
             organization: components["schemas"]["SignUpOrganization"];
             owner: components["schemas"]["SignUpOwner"];
         };
+        /** @description A stretch of time: `start` belongs to it, `end` doesn't. */
+        Span: {
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description The first instant. */
+            start: components["schemas"]["Instant"];
+        };
         /** @description Where an organization stands. */
         Status: "pending" | "active" | "suspended" | "deactivated" | "erased";
+        /** @description A part of what a quantity costs. */
+        Step: {
+            /** @description What it comes to, before rounding. */
+            amount: components["schemas"]["Exact"];
+            /** @description The units after which it begins, in tiers. */
+            from?: components["schemas"]["Exact"] | null;
+            /** @description What one of them costs; for a percentage, the percentage. */
+            price?: components["schemas"]["Exact"] | null;
+            /** @description How many units, lots or, for a percentage, of what. */
+            quantity?: components["schemas"]["Exact"] | null;
+            /** @description The last unit it goes to, in tiers that have an end. */
+            up_to?: components["schemas"]["Exact"] | null;
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            what: "flat" | "units" | "lots" | "included" | "percentage" | "minimum";
+        };
         /** @description A half-open stretch of time. */
         Stretch: {
             /** @description The first instant after it. */
@@ -2001,10 +2866,32 @@ export interface components {
         };
         /** @description A subscription. */
         Subscription: {
+            /** @description The add-ons that are taken, and how many of each. */
+            add_ons: {
+                [key: string]: number;
+            };
             /** @description Whether usage may go beyond the limits that have a price for it. */
             allows_overage: boolean;
+            /** @description When it is to end. */
+            cancel_at: components["schemas"]["Instant"] | null;
+            /** @description When it ended. */
+            canceled_at: components["schemas"]["Instant"] | null;
+            /** @description The currency it is billed in. */
+            currency: components["schemas"]["Currency"];
             /** @description Its id. */
             id: components["schemas"]["SubscriptionId"];
+            /** @description How often it is paid. */
+            interval: components["schemas"]["Interval"];
+            /** @description Since when something is owed. */
+            past_due_since: components["schemas"]["Instant"] | null;
+            /** @description Since when it is paused. */
+            paused_at: components["schemas"]["Instant"] | null;
+            /** @description Whether there is a way to pay. */
+            pays: boolean;
+            /** @description What it changes to at the end of the period. */
+            pending: components["schemas"]["Pending"] | null;
+            /** @description The billing period that is going on. */
+            period: components["schemas"]["Span"];
             /** @description The plan. */
             plan: string;
             /**
@@ -2012,13 +2899,24 @@ export interface components {
              * @description The version of the plan.
              */
             plan_version: number;
-            /** @description When it began: where its billing periods are counted from. */
+            /**
+             * Format: uint64
+             * @description How many seats it has.
+             */
+            seats: number;
+            /** @description When it began. */
             started_at: components["schemas"]["Instant"];
             /**
              * @description Where it stands.
              * @enum {string}
              */
-            status: "active";
+            status: "trialing" | "active" | "past_due" | "paused" | "canceled";
+            /** @description The organization's own time, if it has a test clock. */
+            test_clock: components["schemas"]["Instant"] | null;
+            /** @description The time zone whose calendar periods follow. */
+            time_zone: string;
+            /** @description When the trial ends. */
+            trial_end: components["schemas"]["Instant"] | null;
         };
         SubscriptionId: string;
         SwitchRequest: {
@@ -2085,6 +2983,17 @@ export interface components {
             /** @description Whether usage may go beyond the limits that have a price for it; otherwise it is refused there. */
             allows_overage: boolean;
         };
+        /** @description A tier. */
+        Tier: {
+            /** @description What is due once the tier is entered. The first tier's is due at once, for nothing too. */
+            flat?: string | null;
+            /** @description What a unit costs. */
+            unit?: string | null;
+            /** @description The last unit of the tier; the last tier has none. */
+            up_to?: string | null;
+        };
+        /** @description Tiers that follow each other without a gap and have no end. */
+        Tiers: components["schemas"]["Tier"][];
         TokenReply: {
             access_token: string;
             /**
@@ -2120,6 +3029,47 @@ export interface components {
             /** @description How much, in the meter's unit: a decimal. */
             value: string;
         };
+        /** @description A price in one currency: how a quantity becomes an amount. Amounts are decimals in major units. */
+        UsagePrice: {
+            /** @description How much of the quantity costs nothing. */
+            included?: string | null;
+            /** @description The least it comes to: the commitment, due whatever the quantity. */
+            minimum?: string | null;
+        } & ({
+            /** @description The amount. */
+            amount: string;
+            /** @constant */
+            model: "flat";
+        } | {
+            /** @constant */
+            model: "unit";
+            /** @description What one costs. */
+            unit: string;
+        } | {
+            /** @constant */
+            model: "package";
+            /** @description How many units it has. */
+            per: string;
+            /** @description What a lot costs. */
+            unit: string;
+        } | {
+            /** @constant */
+            model: "graduated";
+            /** @description The tiers. */
+            tiers: components["schemas"]["Tiers"];
+        } | {
+            /** @constant */
+            model: "volume";
+            /** @description The tiers. */
+            tiers: components["schemas"]["Tiers"];
+        } | {
+            /** @description What is due besides, if there is any quantity. */
+            flat?: string | null;
+            /** @constant */
+            model: "percentage";
+            /** @description The share, in percent. */
+            percent: string;
+        });
         /** @description What was used in a period. */
         UsageReport: {
             /** @description Everything acknowledged before this instant is included. */
@@ -2160,6 +3110,15 @@ export interface components {
             last_sign_in_at: components["schemas"]["Instant"] | null;
         };
         UserId: string;
+        /** @description When a change takes effect. */
+        When: "now" | "period_end";
+        WhenBody: {
+            /**
+             * @description When; with the period (or the trial) if not said.
+             * @default null
+             */
+            when?: components["schemas"]["When"] | null;
+        };
         /** @enum {string} */
         WindowName: "minute" | "hour" | "day" | "month" | "period";
         /** @description A sum that isn't that of its events. */
@@ -2582,6 +3541,39 @@ export interface operations {
             };
         };
     };
+    advanceClock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClockBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Advanced"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getPlatformHealth: {
         parameters: {
             query?: never;
@@ -2668,6 +3660,141 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationWithUsagePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addInvoiceItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ItemBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    creditInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreditBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    payInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    voidInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -2834,6 +3961,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Organization"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migrateSubscribers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrateBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Migrated"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quotePrice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuoteBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quote"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -3256,6 +4451,72 @@ export interface operations {
             };
         };
     };
+    getBillingProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingProfile"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putBillingProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingProfile"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reportEvents: {
         parameters: {
             query?: never;
@@ -3311,6 +4572,145 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInvoices: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Whether statements of usage that cost nothing are listed too. */
+                statements?: boolean;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUpcomingInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLineEvents: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+                line: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineEvents"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -3702,7 +5102,7 @@ export interface operations {
             };
         };
     };
-    changeSubscription: {
+    updateSubscription: {
         parameters: {
             query?: never;
             header?: never;
@@ -3716,6 +5116,242 @@ export interface operations {
                 "application/json": components["schemas"]["TermsBody"];
             };
         };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    activateSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhenBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhenBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reactivateSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Done */
             200: {

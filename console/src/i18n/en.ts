@@ -79,6 +79,7 @@ export const en = {
   'register.trial': '{days}-day trial',
 
   'plan.perMonth': 'per month',
+  'plan.perQuarter': 'per quarter',
   'plan.perYear': 'per year',
   'plan.orYear': 'or {price} per year',
 

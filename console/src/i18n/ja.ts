@@ -80,6 +80,7 @@ export const ja: Dictionary = {
   'register.trial': '{days} 日間の無料試用',
 
   'plan.perMonth': '/月',
+  'plan.perQuarter': '/四半期',
   'plan.perYear': '/年',
   'plan.orYear': 'または {price}/年',
 

@@ -10,12 +10,18 @@ export const product: Product = { name: 'Scraper', base_domain: null, headline_l
 export const free: Plan = {
   key: 'free',
   name: 'Free',
+  description: null,
   version: 1,
   self_service: true,
   prices: [{ interval: 'month', price: { amount: '0', currency: 'USD' } }],
+  seats: null,
+  minimum: [],
   limits: [{ key: 'requests_per_day', window: 'day', kind: 'quota', limit: 100 }],
+  usage: [],
+  overage: [],
+  addons: [],
   features: {},
-  trial_days: null,
+  trial: null,
   is_default: true,
 };
 

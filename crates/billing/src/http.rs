@@ -1,6 +1,7 @@
 //! Endpoints: what is offered, and what an organization has.
 
 use crate::{
+    catalogue::{self, OfferedPlan},
     invoice::{self, Invoice, LineEvents, Profile},
     plan::current_versions,
     subscription::{self, Subscription},
@@ -8,14 +9,14 @@ use crate::{
 use arc_swap::ArcSwap;
 use axum::extract::{Path, Query, State as Extract};
 use insula_access::{ReadInvoices, ReadSubscription, UpdateBillingProfile};
-use insula_blueprint::{Bound, Compiled, Feature, LimitKind};
+use insula_blueprint::Compiled;
 use insula_kernel::{Env, Error, InvoiceId, Money, Page, PageRequest};
 use insula_metering::SettlerHandle;
 use insula_storage::{Storage, Store, Worker};
 use insula_web::{Api, Endpoint, Failure, In, Json, Method, RequestInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 const TAG: &str = "Billing";
 
@@ -136,93 +137,16 @@ pub fn api() -> Api<State> {
         )
 }
 
-/// A plan that is offered.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Plan")]
-struct OfferedPlan {
-    key: String,
-    name: String,
-    /// The version that a new subscription gets.
-    version: u32,
-    /// Whether an organization can choose it itself; else it comes by offer.
-    self_service: bool,
-    prices: Vec<OfferedPrice>,
-    limits: Vec<OfferedLimit>,
-    features: BTreeMap<String, serde_json::Value>,
-    /// Days of trial, where there is one.
-    trial_days: Option<u32>,
-    is_default: bool,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "PlanPrice")]
-struct OfferedPrice {
-    #[schemars(extend("enum" = ["month", "year"]))]
-    interval: &'static str,
-    price: Money,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "PlanLimit")]
-struct OfferedLimit {
-    key: String,
-    #[schemars(extend("enum" = ["rate", "quota", "hold", "stock"]))]
-    kind: &'static str,
-    #[schemars(extend("enum" = ["second", "minute", "hour", "day", "month", null]))]
-    window: Option<&'static str>,
-    /// How far it goes; null is unlimited.
-    limit: Option<u64>,
-}
-
 async fn list_plans(Extract(state): Extract<State>) -> Result<Json<Page<OfferedPlan>>, Failure> {
     let mut tx = state.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     let versions = current_versions(&mut tx).await?;
     drop(tx);
     let blueprint = state.blueprint.load();
-    let default = blueprint.plan(blueprint.product().default_plan).map(|plan| plan.name.as_str());
-    let offered = |plan: &insula_blueprint::Plan| OfferedPlan {
-        key: plan.name.clone(),
-        name: capitalized(&plan.name),
-        version: versions.get(&plan.name).copied().unwrap_or(1),
-        self_service: plan.self_service,
-        prices: plan
-            .prices
-            .iter()
-            .map(|price| OfferedPrice { interval: price.interval.name(), price: price.amount })
-            .collect(),
-        limits: limits(plan, &blueprint),
-        features: plan.features.iter().map(|(name, feature)| (name.clone(), shown(feature))).collect(),
-        trial_days: None,
-        is_default: default == Some(plan.name.as_str()),
+    let plan = |(index, plan): (_, &insula_blueprint::Plan)| {
+        let version = versions.get(&plan.name).copied().unwrap_or(1);
+        catalogue::offered(index, plan, version, &blueprint)
     };
-    Ok(Json(Page { items: blueprint.plans().iter().map(offered).collect(), next_cursor: None }))
-}
-
-fn limits(plan: &insula_blueprint::Plan, blueprint: &Compiled) -> Vec<OfferedLimit> {
-    let offered = |(index, limit): (_, &insula_blueprint::Limit)| {
-        let (kind, window) = match limit.kind {
-            LimitKind::Quota { window, .. } => ("quota", Some(window.name())),
-            LimitKind::Rate { window, .. } => ("rate", Some(window.name())),
-            LimitKind::Hold { .. } => ("hold", None),
-            LimitKind::Stock => ("stock", None),
-        };
-        let bound = match plan.bound(index) {
-            Bound::Unlimited => None,
-            Bound::At(most) => Some(most),
-        };
-        OfferedLimit { key: limit.name.clone(), kind, window, limit: bound }
-    };
-    blueprint.indexed_limits().map(offered).collect()
-}
-
-fn shown(feature: &Feature) -> serde_json::Value {
-    serde_json::to_value(feature).unwrap_or_default()
-}
-
-fn capitalized(name: &str) -> String {
-    let mut letters = name.chars();
-    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
-    first + &letters.as_str().replace('_', " ")
+    Ok(Json(Page { items: blueprint.indexed_plans().map(plan).collect(), next_cursor: None }))
 }
 
 async fn get_subscription(

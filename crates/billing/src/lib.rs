@@ -7,6 +7,7 @@
 //! is what is charged.
 
 mod account;
+mod catalogue;
 mod charges;
 mod definition;
 mod engine;

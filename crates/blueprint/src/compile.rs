@@ -135,6 +135,11 @@ impl Compiled {
         &self.blueprint.plans
     }
 
+    /// The plans with their indexes.
+    pub fn indexed_plans(&self) -> impl Iterator<Item = (PlanIndex, &Plan)> {
+        self.blueprint.plans.iter().enumerate().map(|(position, plan)| (PlanIndex::at(position), plan))
+    }
+
     /// The plan of this name.
     #[must_use]
     pub fn plan_index(&self, name: &str) -> Option<PlanIndex> {

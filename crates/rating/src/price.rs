@@ -7,38 +7,45 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A price in one currency: how a quantity becomes an amount. Amounts are decimals in major units.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "UsagePrice")]
 pub struct Price {
     /// How a quantity becomes an amount.
     #[serde(flatten)]
     pub model: Model,
     /// How much of the quantity costs nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub included: Option<Decimal>,
     /// The least it comes to: the commitment, due whatever the quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub minimum: Option<Decimal>,
 }
 
 /// How a quantity becomes an amount.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "model", rename_all = "lowercase")]
 pub enum Model {
     /// An amount whatever the quantity.
     Flat {
         /// The amount.
+        #[schemars(with = "String")]
         amount: Decimal,
     },
     /// Each unit costs the same, parts of a unit their part.
     Unit {
         /// What one costs.
+        #[schemars(with = "String")]
         unit: Decimal,
     },
     /// Each started lot costs the same.
     Package {
         /// What a lot costs.
+        #[schemars(with = "String")]
         unit: Decimal,
         /// How many units it has.
+        #[schemars(with = "String")]
         per: Decimal,
     },
     /// Each tier's units cost what the tier says, once a tier is entered its flat amount is due.
@@ -54,29 +61,34 @@ pub enum Model {
     /// A share of the quantity, which is an amount itself, and a flat amount.
     Percentage {
         /// The share, in percent.
+        #[schemars(with = "String")]
         percent: Decimal,
         /// What is due besides, if there is any quantity.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
         flat: Option<Decimal>,
     },
 }
 
 /// A tier.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Tier {
     /// The last unit of the tier; the last tier has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub up_to: Option<Decimal>,
     /// What a unit costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub unit: Option<Decimal>,
     /// What is due once the tier is entered. The first tier's is due at once, for nothing too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub flat: Option<Decimal>,
 }
 
 /// Tiers that follow each other without a gap and have no end.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<Tier>", into = "Vec<Tier>")]
 pub struct Tiers(Vec<Tier>);
 

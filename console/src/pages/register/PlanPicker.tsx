@@ -20,7 +20,7 @@ export function PlanPicker({ plans, value, onChange }: Props) {
           <input type="radio" name="plan" value={plan.key} checked={plan.key === value} onChange={() => onChange?.(plan.key)} />
           <span className="plan-name">{plan.name}</span>
           <Price plan={plan} />
-          {plan.trial_days === null ? null : <span className="small">{t('register.trial', { days: plan.trial_days })}</span>}
+          {plan.trial === null ? null : <span className="small">{t('register.trial', { days: plan.trial.days })}</span>}
           <PlanLimits plan={plan} />
         </label>
       ))}
@@ -28,18 +28,21 @@ export function PlanPicker({ plans, value, onChange }: Props) {
   );
 }
 
+const PER = { month: 'plan.perMonth', quarter: 'plan.perQuarter', year: 'plan.perYear' } as const;
+
 function Price({ plan }: { plan: Plan }) {
   const { t, format } = useI18n();
   const month = plan.prices.find((each) => each.interval === 'month');
   const year = plan.prices.find((each) => each.interval === 'year');
-  const main = month ?? year;
+  const quarter = plan.prices.find((each) => each.interval === 'quarter');
+  const main = month ?? quarter ?? year;
   if (main === undefined) return <span className="price">{t('register.planContact')}</span>;
   return (
     <>
       <span className="price">
-        {format.money(main.price)} <small>{t(main.interval === 'month' ? 'plan.perMonth' : 'plan.perYear')}</small>
+        {format.money(main.price)} <small>{t(PER[main.interval])}</small>
       </span>
-      {month === undefined || year === undefined ? null : <span className="small muted">{t('plan.orYear', { price: format.money(year.price) })}</span>}
+      {year === undefined || main === year ? null : <span className="small muted">{t('plan.orYear', { price: format.money(year.price) })}</span>}
     </>
   );
 }
