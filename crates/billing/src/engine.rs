@@ -140,6 +140,10 @@ impl<'a> Engine<'a> {
 
     /// Does everything whose time has come, in order, and writes the subscription back.
     pub(crate) async fn run(&mut self, until: Instant) -> Result<()> {
+        if self.account.status == Status::Prepared {
+            // Its organization is visible, or nobody would ask: only the message of that is still under way.
+            self.begin(self.account.started_at).await?;
+        }
         for _ in 0..MOST_STEPS {
             match self.next().await? {
                 Some((at, due)) if at <= until => self.act(due, at).await?,
@@ -261,12 +265,12 @@ impl<'a> Engine<'a> {
     }
 
     /// Puts the usage so far on an invoice of its own, since something else begins.
-    pub(super) async fn close_usage(&mut self, operation: &str, at: Instant) -> Result<()> {
+    pub(super) async fn close_usage(&mut self, reason: &'static str, at: Instant) -> Result<()> {
         let usage = Period { start: self.account.usage_from, end: at };
         if usage.start >= usage.end {
             return Ok(());
         }
-        let bill = self.usage_bill(format!("{operation}:{}", at.as_micros()), "usage", usage, at);
+        let bill = self.usage_bill(format!("{reason}:{}", at.as_micros()), reason, usage, at);
         self.bill(bill).await?;
         self.account.usage_from = at;
         Ok(())

@@ -40,8 +40,9 @@ statements! {
     Ledger ALLOW_OVERAGE(tenant: Id, allowed: Bool) = "UPDATE subscription SET allows_overage = $2 WHERE tenant_id = $1";
     Ledger LIST_INVOICES(tenant: Id, statements: Bool, before: Id, limit: Int) =
         concat!("SELECT ", invoice_columns!(), " FROM invoice
-         WHERE tenant_id = $1 AND ($2 OR kind = 'invoice') AND id < $3
-         ORDER BY id DESC LIMIT $4");
+         WHERE tenant_id = $1 AND ($2 OR kind = 'invoice')
+           AND ordinal < COALESCE((SELECT ordinal FROM invoice WHERE tenant_id = $1 AND id = $3), 9223372036854775807)
+         ORDER BY ordinal DESC LIMIT $4");
     Ledger GET_INVOICE(tenant: Id, id: Id) = INVOICE;
     Ledger GET_LINES(tenant: Id, invoice: Id) = LINES;
     Ledger GET_CREDIT_NOTES(tenant: Id, invoice: Id) = CREDIT_NOTES;
@@ -140,9 +141,9 @@ statements! {
     ) =
         "INSERT INTO invoice (tenant_id, id, operation, kind, status, reason, currency, created_at, usage_from, usage_to,
                               cycle_start, cycle_end, month_start, month_end, finalize_at, subtotal, tax, taxes, total,
-                              balance_used, credited, due, seller, customer)
+                              balance_used, credited, due, seller, customer, ordinal)
          VALUES ($1, $2, $3, 'invoice', 'draft', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, '[]', 0, 0, 0, 0, '{}',
-                 '{}')";
+                 '{}', (SELECT COALESCE(max(ordinal), 0) + 1 FROM invoice WHERE tenant_id = $1))";
     Ledger FINALIZE_INVOICE(
         tenant: Id, id: Id, kind: Text, status: Text, number: Text, finalized: Int, due_at: Int, paid: Int, subtotal: Int,
         tax: Int, taxes: Text, total: Int, balance_used: Int, due: Int, seller: Text, customer: Text, settled: Int,

@@ -250,11 +250,8 @@ pub fn first_entitlement(plan: &str, version: u32, terms: &Terms, blueprint: &Co
 pub async fn activate(tx: &mut PlatformTx, env: &Env, blueprint: &Compiled, org: OrgId) -> Result<()> {
     let mut catalogue = Catalogue::default();
     let mut engine = Engine::lock(tx, env, blueprint, &mut catalogue, org).await?;
-    if engine.account.status == Status::Prepared {
-        let at = engine.account.started_at;
-        engine.begin(at).await?;
-        engine.settle().await?;
-    }
+    let now = engine.now();
+    engine.run(now).await?;
     Ok(())
 }
 

@@ -77,7 +77,7 @@ fn a_product_that_says_nothing_is_billed_as_usual() {
     assert_eq!((billing.seller.as_str(), billing.invoice_prefix.as_str()), ("Hello", "INV"));
     assert_eq!((billing.time_zone.as_str(), billing.proration), ("UTC", Proration::Second));
     assert!(!billing.resets_anchor && billing.taxes.is_empty() && hello.add_ons().is_empty());
-    assert_eq!((billing.grace, billing.payment_terms), (Span::from_hours(1), Span::from_hours(14 * 24)));
+    assert_eq!((billing.grace, billing.payment_terms), (Span::from_hours(1), Span::from_hours(30 * 24)));
     let pro = plan(&hello, "pro");
     assert_eq!((&pro.title, &pro.description, pro.trial, pro.grace_days), (&None, &None, None, 7));
     assert!(pro.seats.is_none() && pro.minimum.is_empty() && pro.usage.is_empty());

@@ -179,6 +179,27 @@ impl World {
         }
     }
 
+    /// An organization on a plan, whose time can be moved.
+    pub async fn subscriber(&self, slug: &str, plan: &str) -> Organization {
+        let mut body = signup(slug);
+        body["organization"]["plan"] = json!(plan);
+        body["organization"]["test_clock"] = json!(true);
+        let reply = self.post("/v1/signup", "", &body).await.expect(201);
+        Organization {
+            id: reply["organization"]["id"].as_str().unwrap().to_owned(),
+            slug: slug.to_owned(),
+            token: reply["access_token"].as_str().unwrap().to_owned(),
+            refresh: reply["refresh_token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Asks until requests with a key are answered with this status.
+    pub async fn until_answered(&self, key: &str, status: u16) {
+        while self.get("/things", key).await.status != status {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// A key of an organization with these scopes: its id and its secret.
     pub async fn key(&self, organization: &Organization, scopes: &[&str]) -> (String, String) {
         let body = json!({ "name": "Test", "environment": "development", "scopes": scopes });

@@ -36,7 +36,7 @@ const GRACE: Terms = Terms {
 };
 
 const PAYMENT: Terms = Terms {
-    usual: Span::from_hours(14 * DAY),
+    usual: Span::from_hours(30 * DAY),
     least: Span::from_hours(0),
     most: Span::from_hours(90 * DAY),
     words: "use \"0d\", which is at once, to \"90d\"",

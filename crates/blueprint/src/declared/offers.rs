@@ -139,7 +139,7 @@ table! {
         /// How long a period that ended waits for late events before its invoice is final: 1h to 30d, 1h if left out.
         #[schemars(example = &"1h")]
         grace: Option<At<Term>>,
-        /// How long after that the invoice is due: up to 90d, 14d if left out.
+        /// How long after that the invoice is due: up to 90d, 30d if left out.
         #[schemars(example = &"14d")]
         payment_terms: Option<At<Term>>,
         /// Taxes; the first that fits the customer applies.

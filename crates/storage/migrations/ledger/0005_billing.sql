@@ -75,6 +75,7 @@ CREATE INDEX subscription_item_start ON subscription_item (tenant_id, starts_at)
 
 -- An invoice, or a statement of usage that cost nothing and has no number. Usage of [usage_from, usage_to) is put on it
 -- when it is finalized; the cycle and the month are those that it lies in, since the anchor may move later.
+-- `ordinal` is the order in which those of an organization were made.
 CREATE TABLE invoice (
     tenant_id    {id} NOT NULL,
     id           {id} NOT NULL,
@@ -106,8 +107,10 @@ CREATE TABLE invoice (
     seller       TEXT NOT NULL,
     customer     TEXT NOT NULL,
     settled      {int},
+    ordinal      {int} NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, operation)
+    UNIQUE (tenant_id, operation),
+    UNIQUE (tenant_id, ordinal)
 ){strict};
 CREATE INDEX invoice_waiting ON invoice (tenant_id, status) WHERE status IN ('draft', 'open');
 --@ tenant invoice(tenant_id): select
