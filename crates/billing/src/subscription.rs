@@ -383,7 +383,7 @@ pub async fn preview(
     engine.made.clear();
     let Changed { at, when } = engine.change(request.into()).await?;
     let subscription = Subscription::of(engine.account.clone(), env.now());
-    let at_once = engine.made.iter().copied().collect::<Vec<_>>();
+    let at_once = engine.made.clone();
     let next = engine.foresee().await?;
     let mut invoice = None;
     for id in at_once {
