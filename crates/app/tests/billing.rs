@@ -303,7 +303,7 @@ on_both_engines! {
         let second = book.subscription().await["period"]["end"].as_str().unwrap().to_owned();
         book.advance(&later(&second, 3_600)).await;
         let invoices = book.invoices().await;
-        assert_eq!(usage(&invoices[2]), [["adjustment", "seconds", "15", "1.00"].map(str::to_owned)]);
+        assert_eq!(usage(&invoices[2]), [["adjustment", "seconds", "10", "1.00"].map(str::to_owned)]);
         let id = invoices[2]["id"].as_str().unwrap();
         let position = lines(&invoices[2]).iter().position(|line| line[0] == "adjustment").unwrap() + 1;
         let events = book.get(&format!("/invoices/{id}/lines/{position}/events")).await;

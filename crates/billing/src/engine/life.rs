@@ -99,7 +99,11 @@ impl Engine<'_> {
                 "subscription.past_due",
                 "The subscription is past due; it goes on when what is owed is paid.",
             )),
-            _ => Err(conflict("subscription.not_in_trial", "The subscription isn't in a trial.")),
+            _ => Err(Error::new(
+                ErrorKind::Conflict,
+                "subscription.not_in_trial",
+                "The subscription isn't in a trial.",
+            )),
         }
     }
 
@@ -107,7 +111,11 @@ impl Engine<'_> {
     pub(crate) async fn pause(&mut self) -> Result<()> {
         let at = self.instant_of(None)?;
         if self.account.status != Status::Active {
-            return Err(conflict("subscription.not_active", "Only an active subscription can be paused."));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "subscription.not_active",
+                "Only an active subscription can be paused.",
+            ));
         }
         self.close_usage("usage", at).await?;
         let lines = self.give_back(at, None).await?;
@@ -123,7 +131,11 @@ impl Engine<'_> {
     pub(crate) async fn resume(&mut self) -> Result<()> {
         let at = self.instant_of(None)?;
         if self.account.status != Status::Paused {
-            return Err(conflict("subscription.not_paused", "The subscription isn't paused."));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "subscription.not_paused",
+                "The subscription isn't paused.",
+            ));
         }
         self.account.status = Status::Active;
         self.account.paused_at = None;
@@ -136,6 +148,7 @@ impl Engine<'_> {
 
     /// In the periods that there were, after a time without service.
     async fn go_on(&mut self, at: Instant) -> Result<()> {
+        self.close_usage("usage", at).await?;
         self.account.period = self.account.anchor.containing(self.account.config.interval, at);
         self.account.usage_from = at;
         self.end_item(at).await?;
@@ -146,7 +159,11 @@ impl Engine<'_> {
     pub(crate) async fn cancel(&mut self, when: When) -> Result<()> {
         let at = self.instant_of(None)?;
         if self.account.status == Status::Canceled {
-            return Err(conflict("subscription.canceled", "The subscription was canceled already."));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "subscription.canceled",
+                "The subscription was canceled already.",
+            ));
         }
         let runs = matches!(self.account.status, Status::Active | Status::Trialing)
             || (self.account.status == Status::PastDue && self.account.lapsed_at.is_none());
@@ -161,9 +178,7 @@ impl Engine<'_> {
 
     /// The end. What was used until here is billed; what was paid for isn't given back.
     pub(super) async fn end(&mut self, at: Instant) -> Result<()> {
-        if self.account.status != Status::Paused && self.account.lapsed_at.is_none() {
-            self.close_usage("final", at).await?;
-        }
+        self.close_usage("final", at).await?;
         self.end_item(at).await?;
         self.account.status = Status::Canceled;
         self.account.canceled_at = Some(at);
@@ -178,11 +193,16 @@ impl Engine<'_> {
         let at = self.instant_of(None)?;
         if self.account.status != Status::Canceled {
             if self.account.cancel_at.take().is_none() {
-                return Err(conflict("subscription.not_canceled", "The subscription wasn't canceled."));
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "subscription.not_canceled",
+                    "The subscription wasn't canceled.",
+                ));
             }
             self.touch(at);
             return self.announce().await;
         }
+        self.close_usage("usage", at).await?;
         self.account.status = Status::Active;
         self.account.canceled_at = None;
         self.account.trial_end = None;
@@ -239,8 +259,4 @@ impl Engine<'_> {
         }
         Ok(())
     }
-}
-
-fn conflict(code: &'static str, detail: &'static str) -> Error {
-    Error::new(ErrorKind::Conflict, code, detail)
 }

@@ -8,7 +8,7 @@ use crate::{
     invoice::Row as Invoice,
     store::{BILLED_USAGE, INVOICES_OVER, ITEMS_IN},
 };
-use insula_kernel::{Currency, Instant, Money, Period, Result, Scale, Span};
+use insula_kernel::{Currency, Decimal, Instant, Money, Period, Result, Scale, Span};
 use insula_metering::{
     billed::{self, Figure},
     usage::Step,
@@ -37,7 +37,8 @@ struct Segment {
     config: Config,
     definition: Arc<Definition>,
     terms: Terms,
-    is_trial: bool,
+    /// Whether it costs nothing.
+    is_free: bool,
     period: Period,
 }
 
@@ -79,6 +80,7 @@ impl Engine<'_> {
             self.tx.fetch_all(&ITEMS_IN, args![self.account.org, usage.start, usage.end]).await?;
         let overrides = crate::overrides::of(self.tx, self.account.org).await?;
         let mut segments = Vec::new();
+        let mut covered = usage.start;
         for row in rows {
             let period = Period {
                 start: row.starts_at.max(usage.start),
@@ -87,6 +89,8 @@ impl Engine<'_> {
             if period.start >= period.end {
                 continue;
             }
+            segments.extend(self.gap(covered, period.start));
+            covered = covered.max(period.end);
             let config = Config {
                 plan: row.plan,
                 version: row.version,
@@ -103,9 +107,22 @@ impl Engine<'_> {
                 overrides: overrides.clone(),
                 ..Terms::beginning(period.start)
             };
-            segments.push(Segment { config, definition: offer.plan, terms, is_trial: row.is_trial, period });
+            segments.push(Segment { config, definition: offer.plan, terms, is_free: row.is_trial, period });
         }
+        segments.extend(self.gap(covered, usage.end));
         Ok(segments)
+    }
+
+    /// A time in which nothing was in force, as in a pause: what was used then, by what had begun before, costs nothing
+    /// and stands on an invoice all the same.
+    fn gap(&self, start: Instant, end: Instant) -> Option<Segment> {
+        (start < end).then(|| Segment {
+            config: Config { plan: "none".to_owned(), version: 0, ..self.account.config.clone() },
+            definition: Arc::default(),
+            terms: Terms::beginning(start),
+            is_free: true,
+            period: Period { start, end },
+        })
     }
 
     /// What was used of a meter while a version was in force.
@@ -141,7 +158,7 @@ impl Engine<'_> {
     ) -> Result<Option<Line>> {
         let line = usage_line(Kind::Usage, segment, &terms.meter, &terms.meter, figure, range);
         let quantity = units(figure.units, terms.scale);
-        let price = terms.prices.get(range.currency.code()).filter(|_| !segment.is_trial);
+        let price = terms.prices.get(range.currency.code()).filter(|_| !segment.is_free);
         let Some(price) = price else {
             return Ok((figure.events > 0).then(|| Line { quantity: quantity.to_string(), ..line }));
         };
@@ -167,7 +184,7 @@ impl Engine<'_> {
             return Ok(None);
         };
         let bound = smallest(bound, terms.scale);
-        let windows = if segment.is_trial {
+        let windows = if segment.is_free {
             Vec::new()
         } else {
             self.windows_beyond(segment.period, terms, bound, range).await?
@@ -246,7 +263,7 @@ impl Engine<'_> {
     /// What is missing to the least that a period comes to, of which a month and a segment bear their share.
     async fn minimum_line(&mut self, segment: &Segment, so_far: i64, range: Range) -> Result<Option<Line>> {
         let minimum = segment.definition.minimum.iter().find(|(currency, _)| *currency == range.currency);
-        let Some((_, minimum)) = minimum.filter(|_| !segment.is_trial) else { return Ok(None) };
+        let Some((_, minimum)) = minimum.filter(|_| !segment.is_free) else { return Ok(None) };
         let share = Share::of(segment.period, range.cycle, self.calendar().proration, &self.account.anchor);
         let least = &Exact::from(*minimum) * &share.exact();
         let recurs = self.offer(&segment.config).await?.recurs(&segment.config)?;
@@ -322,8 +339,8 @@ impl Engine<'_> {
 }
 
 /// What stands on invoices for one line of usage.
-#[derive(Default)]
 struct Billed {
+    quantity: Exact,
     amount: i64,
     units: i64,
     events: i64,
@@ -331,8 +348,20 @@ struct Billed {
     settled: i64,
 }
 
+impl Default for Billed {
+    fn default() -> Self {
+        Self { quantity: Exact::zero(), amount: 0, units: 0, events: 0, digest: 0, settled: 0 }
+    }
+}
+
+/// A quantity as it stands on a line.
+fn quantity(text: &str) -> Exact {
+    text.parse::<Decimal>().map_or_else(|_| Exact::zero(), Exact::from)
+}
+
 impl Billed {
     fn add(&mut self, row: &crate::invoice::LineRow) {
+        self.quantity = self.quantity.clone() + quantity(&row.quantity);
         self.amount = self.amount.saturating_add(row.amount);
         self.units = self.units.saturating_add(row.units.unwrap_or(0));
         self.events += row.events.unwrap_or(0);
@@ -350,6 +379,7 @@ impl Billed {
             key: format!("{}+{settled}", now.key),
             kind: Kind::Adjustment,
             description: format!("{}, reported late", now.description),
+            quantity: (quantity(&now.quantity) - self.quantity.clone()).to_string(),
             amount: now.amount - self.amount,
             adjusts: Some(now.key.clone()),
             behind: Some(Behind {
