@@ -63,6 +63,9 @@ kind = "stock"
 [plans.free]
 price = {{ USD = {{ month = "0" }} }}
 limits = {{ requests_per_day = 1_000_000_000, amounts_per_day = 1_000_000_000_000, calls_at_once = 1_000_000, jobs_at_once = 1_000_000, slots = 1_000_000, flashes = 1_000_000, databases = 1_000_000 }}
+[plans.paid]
+price = {{ USD = {{ month = "29" }} }}
+limits = {{ requests_per_day = 10, amounts_per_day = 10, calls_at_once = 1, jobs_at_once = 1, slots = 1, flashes = 1, databases = 1 }}
 [upstreams.things]
 targets = ["http://{upstream}"]
 [[routes]]
