@@ -64,7 +64,9 @@ impl Books {
             let now: Instant = reply.expect(200)["test_clock"].as_str().unwrap().parse().unwrap();
             if now < to {
                 let body = json!({ "org": slug, "advance_to": to });
-                let Some(reply) = client.try_post("/v1/operator/clock", operator, &body) else { return false };
+                let Some(reply) = client.try_post("/v1/operator/clock", operator, &body) else {
+                    return false;
+                };
                 reply.expect(200);
             }
         }

@@ -105,7 +105,7 @@ impl Engine<'_> {
             return Err(Error::new(ErrorKind::Conflict, "subscription.currency_fixed", detail));
         }
         self.account.pending = None;
-        if self.account.status == Status::Trialing {
+        if !self.account.is_charged() {
             self.switch(config, at).await?;
             self.touch(at);
             return self.announce().await;
@@ -204,12 +204,13 @@ impl Engine<'_> {
                 "subscription.canceled",
                 "The subscription was canceled; reactivate it before it is changed.",
             ),
-            Status::PastDue => refuse(
+            // After a trial nothing is charged before it is activated, on whichever plan.
+            Status::PastDue if self.account.trial_end.is_none() => refuse(
                 ErrorKind::PaymentRequired,
                 "subscription.past_due",
                 "The subscription is past due; what is owed comes before a change.",
             ),
-            Status::Prepared | Status::Trialing | Status::Active => Ok(()),
+            Status::Prepared | Status::Trialing | Status::Active | Status::PastDue => Ok(()),
         }
     }
 
@@ -316,7 +317,7 @@ impl Engine<'_> {
 
     /// More takes effect at once, less with the end of the period.
     async fn better_when(&mut self, config: &Config) -> Result<When> {
-        if self.account.status == Status::Trialing {
+        if !self.account.is_charged() {
             return Ok(When::Now);
         }
         let old = self.account.config.clone();

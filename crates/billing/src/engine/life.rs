@@ -1,7 +1,7 @@
 //! The life of a subscription: trials, pauses, ends, and what comes after them.
 
 use super::{Engine, change::When};
-use crate::account::Status;
+use crate::{account::Status, definition::Recurring};
 use insula_kernel::{Error, ErrorKind, Instant, Result};
 use serde_json::json;
 
@@ -49,9 +49,18 @@ impl Engine<'_> {
             return self.announce().await;
         };
         let version = i64::from(crate::plan::current_version(self.tx, &plan).await?);
-        self.account.config.plan = plan;
-        self.account.config.version = version;
-        self.account.config.add_ons.clear();
+        let prices = self.plan(&plan, version).await?.prices.clone();
+        let config = &mut self.account.config;
+        // The plan that follows may not be sold in the interval of the trial; it is in its currency.
+        let fits = |price: &&Recurring| price.price.currency == config.currency;
+        if crate::definition::price_in(&prices, config.currency, config.interval).is_none()
+            && let Some(price) = prices.iter().find(fits)
+        {
+            config.interval = price.interval;
+        }
+        config.plan = plan;
+        config.version = version;
+        config.add_ons.clear();
         self.activate_from(at).await
     }
 
