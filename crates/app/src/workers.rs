@@ -27,13 +27,14 @@ const REST: Span = Span::from_mins(1);
 /// The workers, until they are told to stop.
 pub(crate) struct Workers {
     stop: watch::Sender<bool>,
-    running: JoinHandle<()>,
+    running: [JoinHandle<()>; 2],
 }
 
 impl Workers {
     pub(crate) fn start(platform: Platform) -> Self {
         let (stop, mut stopped) = watch::channel(false);
-        let running = tokio::spawn(async move {
+        let billing = tokio::spawn(bill(platform.clone(), stopped.clone()));
+        let housekeeping = tokio::spawn(async move {
             let mut check_at = Instant::now() + CHECK_EVERY;
             loop {
                 if let Err(error) = round(&platform).await {
@@ -51,12 +52,31 @@ impl Workers {
                 }
             }
         });
-        Self { stop, running }
+        Self { stop, running: [housekeeping, billing] }
     }
 
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
-        let _ = self.running.await;
+        for running in self.running {
+            let _ = running.await;
+        }
+    }
+}
+
+/// Moves subscriptions on as their time comes. Beside the rest, which an invoice run of many must not hold up.
+async fn bill(platform: Platform, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let wait = match run_due(&platform, BATCH).await {
+            Ok(done) if done == BATCH as usize => Duration::ZERO,
+            Ok(_) => PAUSE,
+            Err(error) => {
+                tracing::warn!(%error, "invoices will be made later");
+                PAUSE
+            }
+        };
+        if timeout(wait, stopped.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
     }
 }
 
@@ -80,7 +100,6 @@ pub(crate) async fn round(platform: &Platform) -> Result<()> {
     deliver(platform, Store::Directory).await?;
     deliver(platform, Store::Ledger).await?;
     carry_out(platform).await?;
-    while run_due(platform, BATCH).await? == BATCH as usize {}
     let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Sweep).await?;
     Idempotency::forget(&mut tx, platform.env.now()).await?;
     tx.commit().await?;

@@ -249,9 +249,7 @@ pub fn first_entitlement(plan: &str, version: u32, terms: &Terms, blueprint: &Co
 /// Begins a prepared subscription, from when it was prepared; one that has begun goes on.
 pub async fn activate(tx: &mut PlatformTx, env: &Env, blueprint: &Compiled, org: OrgId) -> Result<()> {
     let mut catalogue = Catalogue::default();
-    let mut engine = Engine::lock(tx, env, blueprint, &mut catalogue, org).await?;
-    let now = engine.now();
-    engine.run(now).await?;
+    run(tx, env, blueprint, &mut catalogue, org).await?;
     Ok(())
 }
 
@@ -479,17 +477,20 @@ pub async fn due(tx: &mut PlatformTx, now: Instant, limit: u32) -> Result<Vec<Or
     engine::due(tx, now, limit).await
 }
 
-/// Does everything whose time has come for an organization.
+/// Does everything whose time has come for an organization; says whether what it is entitled to may be another now.
 pub async fn run(
     tx: &mut PlatformTx,
     env: &Env,
     blueprint: &Compiled,
     catalogue: &mut Catalogue,
     org: OrgId,
-) -> Result<()> {
+) -> Result<bool> {
     let mut engine = Engine::lock(tx, env, blueprint, catalogue, org).await?;
+    let entitles = |account: &Account| (account.config.clone(), account.anchor.clone(), account.status.service());
+    let before = entitles(&engine.account);
     let now = engine.now();
-    engine.run(now).await
+    engine.run(now).await?;
+    Ok(entitles(&engine.account) != before)
 }
 
 /// Tries again in a minute what couldn't be done for an organization.

@@ -298,17 +298,20 @@ pub(crate) async fn run_due(platform: &Platform, most: u32) -> Result<usize> {
     for org in &due {
         let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
         match subscription::run(&mut tx, &platform.env, &blueprint, &mut catalogue, *org).await {
-            Ok(()) => tx.commit().await?,
+            Ok(entitles_otherwise) => {
+                tx.commit().await?;
+                if entitles_otherwise {
+                    refresh_entitlement(platform, *org).await?;
+                }
+            }
             Err(error) => {
                 drop(tx);
                 tracing::error!(%org, %error, "a subscription can't be moved on");
                 let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
                 subscription::postpone(&mut tx, *org, now).await?;
                 tx.commit().await?;
-                continue;
             }
         }
-        refresh_entitlement(platform, *org).await?;
     }
     Ok(due.len())
 }
