@@ -225,27 +225,18 @@ impl Engine<'_> {
                 return Ok((more > 0).then_some((range.month.start, more)).into_iter().collect());
             }
         };
-        let span = step.span();
-        let first_whole = if step.start(period.start) == period.start {
-            period.start
-        } else {
-            step.start(period.start) + span
-        };
-        let last_whole = step.start(period.end);
+        // Where a whole window stays within the bound, so does every part of it.
+        let touched = Period { start: step.start(period.start), end: period.end };
         let mut all = Vec::new();
-        if step.start(period.start) < first_whole {
-            let start = step.start(period.start);
-            let part = Period { start: period.start, end: period.end.min(first_whole) };
-            all.push((start, self.cut_window(start, part, meter, bound).await?));
-        }
-        if first_whole < last_whole {
-            let whole = Period { start: first_whole, end: last_whole };
-            let found = billed::beyond(self.tx, org, meter, step, whole, bound).await?;
-            all.extend(found.into_iter().map(|(start, quantity)| (start, quantity.saturating_sub(bound))));
-        }
-        if last_whole >= first_whole && last_whole < period.end {
-            let part = Period { start: last_whole, end: period.end };
-            all.push((last_whole, self.cut_window(last_whole, part, meter, bound).await?));
+        for (start, quantity) in billed::beyond(self.tx, org, meter, step, touched, bound).await? {
+            let end = start + step.span();
+            let more = if start >= period.start && end <= period.end {
+                quantity.saturating_sub(bound)
+            } else {
+                let part = Period { start: start.max(period.start), end: end.min(period.end) };
+                self.cut_window(start, part, meter, bound).await?
+            };
+            all.push((start, more));
         }
         all.retain(|(_, more)| *more > 0);
         Ok(all)
@@ -256,6 +247,9 @@ impl Engine<'_> {
         let org = self.account.org;
         let upto = |end| Period { start: window, end };
         let after = billed::figure(self.tx, org, meter, upto(part.end)).await?.units;
+        if after <= bound || part.start <= window {
+            return Ok(after.saturating_sub(bound).max(0));
+        }
         let before = billed::figure(self.tx, org, meter, upto(part.start)).await?.units;
         Ok(after.saturating_sub(bound).max(0) - before.saturating_sub(bound).max(0))
     }
