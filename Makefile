@@ -1,7 +1,7 @@
 # The commands of this project. `make up` and `make test` are all that one has to know; what they do stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test setup console openapi bench-admission bench-gateway bench-usage lint fmt clean
+.PHONY: help up test setup console openapi bench-admission bench-changes bench-gateway bench-ingest bench-scale bench-usage lint fmt clean
 
 # What `make up` runs, and with which options of `insula up`.
 BLUEPRINT ?= blueprints/hello
@@ -35,6 +35,15 @@ bench-admission: ## measure what the decision on a request costs (BENCH="organiz
 
 bench-usage: ## measure questions for usage beside 10 million events, on both engines (BENCH="events questions")
 	@cargo run --release --quiet -p insula-metering --example usage_query -- $(BENCH)
+
+bench-scale: ## measure memory and cold start with a million keys (BENCH="--keys 1000000 --organizations 100000")
+	@scripts/bench-installation.sh scale $(BENCH)
+
+bench-changes: ## measure changes of keys while requests are admitted (BENCH="--changes 10000 --rate 1000")
+	@scripts/bench-installation.sh changes $(BENCH)
+
+bench-ingest: ## measure events taken in over HTTP beside many known ones (BENCH="--known 10000000 --senders 2")
+	@scripts/bench-installation.sh ingest $(BENCH)
 
 bench-gateway: ## compare the gateway with nginx and haproxy (BENCH="--workers 2 --connections 64")
 	@scripts/bench-gateway.sh $(BENCH)
