@@ -286,7 +286,8 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Lo
     let mut tx = storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     let entitlements = subscription::entitlements(&mut tx, &compiled).await?;
     drop(tx);
-    let known = entitlements.iter().map(|(org, entitlement)| (*org, Arc::new(entitlement.clone()))).collect();
+    let entitlements: Vec<_> =
+        entitlements.into_iter().map(|(org, entitlement)| (org, Arc::new(entitlement))).collect();
     let gate = Gate::new(GateParts {
         env: env.clone(),
         blueprint: (compiled.clone(), number),
@@ -295,7 +296,7 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Lo
         keyring: keyring.clone(),
         verifier: verifier.clone(),
         signer: signer.clone(),
-        entitlements,
+        entitlements: entitlements.clone(),
     });
     let platform = Platform {
         env,
@@ -313,5 +314,5 @@ async fn load(parts: Parts, public_url: &str, secure_cookies: bool) -> Result<Lo
         secure_cookies,
         applying: Arc::default(),
     };
-    Ok(Loaded { platform, organizations: known, own })
+    Ok(Loaded { platform, organizations: entitlements, own })
 }

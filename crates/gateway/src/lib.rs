@@ -18,8 +18,8 @@ mod host;
 mod server;
 
 pub use gate::{
-    Admission, Asked, Ending, Gate, GateParts, Lane, Lease, LeaseRequest, Marks, Refusal, RefusedRequest,
-    Snapshot,
+    Admission, Asked, Ending, Gate, GateParts, Lane, Lease, LeaseRequest, Marks, PartUsage, Refusal,
+    RefusedRequest, Snapshot,
 };
 pub use host::HostRules;
 pub use server::{Bound, Control, GatewayParts, Running, Settings};

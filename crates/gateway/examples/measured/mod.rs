@@ -62,14 +62,14 @@ permission = "things:read"
         members.push((org, UserId::generate(env)));
         entitlements.push((
             org,
-            Entitlement {
+            Arc::new(Entitlement {
                 plan: "one".into(),
                 plan_version: 1,
                 priority: 1,
                 bounds: bounds.to_vec().into(),
                 features: Arc::default(),
                 anchor: Anchor::utc(env.now()),
-            },
+            }),
         ));
         for _ in 0..keys_each {
             let token = KeyToken::generate(env, Environment::Production);
