@@ -49,7 +49,7 @@ impl Gate {
         snapshot: &Arc<Snapshot>,
         route: RouteIndex,
         asked: &Asked<'_>,
-    ) -> Result<Admission, Refusal> {
+    ) -> Result<Box<Admission>, Refusal> {
         let (declared, plan) = snapshot.route(route).ok_or_else(|| Error::not_found("route"))?;
         let prefix = &snapshot.compiled.product().key_prefix;
         let identified = self
@@ -102,7 +102,7 @@ impl Gate {
                 return Err(Refusal::from(error).marked(marks));
             }
         };
-        Ok(Admission {
+        Ok(Box::new(Admission {
             lane: lane.clone(),
             snapshot: Arc::clone(snapshot),
             route,
@@ -115,7 +115,7 @@ impl Gate {
             ticket: Some(ticket),
             marks,
             sent: None,
-        })
+        }))
     }
 
     /// Takes what the request needs out of every limit, or nothing out of any but rates that stand before the one that
