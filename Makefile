@@ -1,14 +1,14 @@
 # The commands of this project. `make up` and `make test` are all that one has to know; what they do stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak setup console openapi bench-gateway lint fmt clean
+.PHONY: help up test soak setup console openapi bench-admission bench-changes bench-gateway bench-ingest bench-scale bench-usage lint fmt clean
 
 # What `make up` runs, and with which options of `insula up`.
 BLUEPRINT ?= blueprints/hello
 OPTIONS ?= --demo
 # Steps of `make test`; all if none is named.
 STEPS ?=
-# Options of benches/gateway/run.py.
+# Options of what a bench runs; each says which there are.
 BENCH ?=
 
 help: ## these lines
@@ -32,6 +32,21 @@ console: ## build the console, if its sources changed
 
 openapi: ## write the OpenAPI document and the console's types anew
 	@scripts/openapi.sh
+
+bench-admission: ## measure what the decision on a request costs (BENCH="organizations keys-of-each rounds")
+	@cargo run --release --quiet -p insula-gateway --example admit_cost -- $(BENCH)
+
+bench-usage: ## measure questions for usage beside 10 million events, on both engines (BENCH="events questions")
+	@cargo run --release --quiet -p insula-metering --example usage_query -- $(BENCH)
+
+bench-scale: ## measure memory and cold start with a million keys (BENCH="--keys 1000000 --organizations 100000")
+	@scripts/bench-installation.sh scale $(BENCH)
+
+bench-changes: ## measure changes of keys while requests are admitted (BENCH="--changes 10000 --rate 1000")
+	@scripts/bench-installation.sh changes $(BENCH)
+
+bench-ingest: ## measure events taken in over HTTP beside many known ones (BENCH="--known 10000000 --senders 2")
+	@scripts/bench-installation.sh ingest $(BENCH)
 
 bench-gateway: ## compare the gateway with nginx and haproxy (BENCH="--workers 2 --connections 64")
 	@scripts/bench-gateway.sh $(BENCH)

@@ -5,15 +5,19 @@
 
 use crate::platform::Platform;
 use insula_blueprint::{LimitKind, Per, QuotaWindow};
+use insula_gateway::PartUsage;
 use insula_kernel::{OrgId, Result};
 use insula_limits::{Entitlement, Hold, Subject};
-use insula_metering::usage::{self, ActiveHold, Scope, Step, Wanted};
+use insula_metering::usage::{self, ActiveHold, Scope, ScopedUsage, Step, Wanted};
 use insula_storage::{PlatformTx, Store, Worker};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How many questions are asked of the ledger at once.
 const AT_ONCE: usize = 1_000;
+
+/// How many counters are begun at once. Each time copies the places of all that are known by then.
+const BEGUN_AT_ONCE: usize = 100_000;
 
 /// A quota that is asked for: of which organization, which meter and which window.
 struct Question {
@@ -22,7 +26,7 @@ struct Question {
 }
 
 /// Lets counters and holds begin with what the ledger knows. `organizations` are those that can be used, `own` those of
-/// them that have keys with limits of their own.
+/// them that have keys with limits of their own, in order.
 pub(crate) async fn restore(
     platform: &Platform,
     organizations: &[(OrgId, Arc<Entitlement>)],
@@ -109,28 +113,41 @@ async fn restore_parts(
         let mut asked = questions(platform, organizations.iter(), |_, per| per == of);
         if scope == Scope::Credential {
             // A key may have a bound of its own on any quota.
-            let theirs = organizations.iter().filter(|(org, _)| own.contains(org));
+            let theirs = organizations.iter().filter(|(org, _)| own.binary_search(org).is_ok());
             asked.extend(questions(platform, theirs, |_, per| per != Per::Key));
         }
+        let mut parts = Vec::new();
         for asked in asked.chunks(AT_ONCE) {
             let wanted: Vec<Wanted> = asked.iter().map(|question| question.wanted.clone()).collect();
-            for used in usage::scoped(tx, &wanted, scope).await? {
-                let Some(Question { wanted: Wanted { org, meter, period }, window }) = asked.get(used.wanted)
-                else {
-                    continue;
-                };
-                let subject = match used.subject {
-                    usage::Subject::Project(id) => Subject::Project(id),
-                    usage::Subject::Team(id) => Subject::Team(id),
-                    usage::Subject::Key(id) => Subject::Key(id),
-                    usage::Subject::User(id) => Subject::Member(*org, id),
-                };
-                let units = used.quantity.units();
-                platform.gate.restore_of(*org, subject, meter, *window, period.start, units);
+            let used = usage::scoped(tx, &wanted, scope).await?;
+            parts.extend(used.into_iter().filter_map(|used| part(asked, used)));
+            if parts.len() >= BEGUN_AT_ONCE {
+                platform.gate.restore_parts(&parts);
+                parts.clear();
             }
         }
+        platform.gate.restore_parts(&parts);
     }
     Ok(())
+}
+
+/// The answer to one of these questions, for the counter it is for.
+fn part(asked: &[Question], used: ScopedUsage) -> Option<PartUsage> {
+    let Question { wanted: Wanted { org, meter, period }, window } = asked.get(used.wanted)?;
+    let subject = match used.subject {
+        usage::Subject::Project(id) => Subject::Project(id),
+        usage::Subject::Team(id) => Subject::Team(id),
+        usage::Subject::Key(id) => Subject::Key(id),
+        usage::Subject::User(id) => Subject::Member(*org, id),
+    };
+    Some(PartUsage {
+        org: *org,
+        subject,
+        meter: Arc::clone(meter),
+        window: *window,
+        start: period.start,
+        used: used.quantity.units(),
+    })
 }
 
 fn restore_hold(platform: &Platform, held: ActiveHold) {

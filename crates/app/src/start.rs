@@ -307,7 +307,8 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
     let mut tx = storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     let entitlements = subscription::entitlements(&mut tx, &compiled).await?;
     drop(tx);
-    let known = entitlements.iter().map(|(org, entitlement)| (*org, Arc::new(entitlement.clone()))).collect();
+    let entitlements: Vec<_> =
+        entitlements.into_iter().map(|(org, entitlement)| (org, Arc::new(entitlement))).collect();
     let gate = Gate::new(GateParts {
         env: env.clone(),
         blueprint: (compiled.clone(), number),
@@ -316,7 +317,7 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
         keyring: keyring.clone(),
         verifier: verifier.clone(),
         signer: signer.clone(),
-        entitlements,
+        entitlements: entitlements.clone(),
     });
     let platform = Platform {
         env,
@@ -335,5 +336,5 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
         is_development: config.platform_hosts.is_empty(),
         applying: Arc::default(),
     };
-    Ok(Loaded { platform, organizations: known, own })
+    Ok(Loaded { platform, organizations: entitlements, own })
 }

@@ -486,7 +486,8 @@ pub async fn run(
     org: OrgId,
 ) -> Result<bool> {
     let mut engine = Engine::lock(tx, env, blueprint, catalogue, org).await?;
-    let entitles = |account: &Account| (account.config.clone(), account.anchor.clone(), account.status.service());
+    let entitles =
+        |account: &Account| (account.config.clone(), account.anchor.clone(), account.status.service());
     let before = entitles(&engine.account);
     let now = engine.now();
     engine.run(now).await?;

@@ -27,6 +27,7 @@ pub use holding::{Lease, LeaseRequest};
 pub use lane::Lane;
 pub use marks::{Marks, Refusal};
 pub use refusals::RefusedRequest;
+use snapshot::Slot;
 pub use snapshot::Snapshot;
 
 pub(crate) use authenticate::{Identified, X_API_KEY};
@@ -61,7 +62,24 @@ pub struct GateParts {
     /// Signs identity tokens for upstreams.
     pub signer: TokenSigner,
     /// What each organization may do under the blueprint.
-    pub entitlements: Vec<(OrgId, Entitlement)>,
+    pub entitlements: Vec<(OrgId, Arc<Entitlement>)>,
+}
+
+/// What the ledger knows that one of an organization's keys, projects or teams used of a meter in one window.
+#[derive(Clone, Debug)]
+pub struct PartUsage {
+    /// The organization.
+    pub org: OrgId,
+    /// Who.
+    pub subject: Subject,
+    /// Of what.
+    pub meter: Arc<str>,
+    /// In what kind of window.
+    pub window: QuotaWindow,
+    /// An instant of the window.
+    pub start: Instant,
+    /// How much, in the meter's smallest units.
+    pub used: i64,
 }
 
 /// Decides on requests. One per process, shared by all cores and the API.
@@ -89,10 +107,10 @@ impl Gate {
         let books = Books::default();
         let (blueprint, number) = parts.blueprint;
         let snapshot = Snapshot::new(Arc::new(blueprint), number, &books);
-        for (org, entitlement) in parts.entitlements {
-            let tenant = snapshot.tenant(org, Some(Arc::new(entitlement)), None);
-            snapshot.tenants.insert(&org, &tenant);
-        }
+        snapshot.tenants.extend(parts.entitlements.into_iter().map(|(org, entitlement)| {
+            let tenant = snapshot.tenant(org, Some(entitlement), None);
+            (org, tenant)
+        }));
         Self {
             env: parts.env,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -186,12 +204,11 @@ impl Gate {
         let _alone = self.changes.lock();
         let before = self.snapshot();
         let after = Snapshot::new(Arc::new(blueprint), number, &self.books);
-        for (org, entitlement) in entitlements(&after.compiled) {
+        after.tenants.extend(entitlements(&after.compiled).into_iter().map(|(org, entitlement)| {
             let known = before.tenants.get(&org);
             let known = known.as_deref().map(|tenant| (&*before, tenant));
-            let tenant = after.tenant(org, Some(Arc::new(entitlement)), known);
-            after.tenants.insert(&org, &tenant);
-        }
+            (org, after.tenant(org, Some(Arc::new(entitlement)), known))
+        }));
         let compiled = Arc::clone(&after.compiled);
         self.snapshot.store(Arc::new(after));
         // Until this is done, and for keys that come in meanwhile, `under` looks their names up.
@@ -245,22 +262,20 @@ impl Gate {
         }
     }
 
-    /// Adds what the ledger knows one of an organization's keys, projects or teams used of a meter in the window that
-    /// holds `start`. To be called once per window, before traffic is let in.
-    pub fn restore_of(
-        &self,
-        org: OrgId,
-        subject: Subject,
-        meter: &str,
-        window: QuotaWindow,
-        start: Instant,
-        used: i64,
-    ) {
+    /// Adds what the ledger knows of keys, projects and teams. Each is to be named once per window, before traffic is let
+    /// in.
+    pub fn restore_parts(&self, parts: &[PartUsage]) {
         let snapshot = self.snapshot();
-        let tenant = self.place_of(&snapshot, org);
-        if let Some(slot) = snapshot.slots.iter().find(|slot| *slot.meter == *meter && slot.window == window)
-        {
-            self.books.quota_of(subject, slot.book).add(start, tenant.window(window), used);
+        let book_of = |part: &PartUsage| {
+            let counts = |slot: &&Slot| *slot.meter == *part.meter && slot.window == part.window;
+            snapshot.slots.iter().find(counts).map(|slot| slot.book)
+        };
+        let places = parts.iter().filter_map(|part| Some((part.subject, book_of(part)?)));
+        self.books.make_quotas(places);
+        for part in parts {
+            let Some(book) = book_of(part) else { continue };
+            let tenant = self.place_of(&snapshot, part.org);
+            self.books.quota_of(part.subject, book).add(part.start, tenant.window(part.window), part.used);
         }
     }
 

@@ -18,8 +18,8 @@ mod host;
 mod server;
 
 pub use gate::{
-    Admission, Asked, Ending, Gate, GateParts, Lane, Lease, LeaseRequest, Marks, Refusal, RefusedRequest,
-    Snapshot, Traffic,
+    Admission, Asked, Ending, Gate, GateParts, Lane, Lease, LeaseRequest, Marks, PartUsage, Refusal,
+    RefusedRequest, Snapshot, Traffic,
 };
 pub use host::HostRules;
 pub use server::{Bound, Control, GatewayParts, Running, Settings};

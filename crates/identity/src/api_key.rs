@@ -2,6 +2,7 @@
 
 use crate::{
     Environment, KeyLimit, KeyLimits, KeyToken, LiveKey, Network, Scopes,
+    live::Compiling,
     store::{
         ALL_KEYS, COUNT_KEYS, FIND_KEY, INSERT_KEY, KEYS_OF_PROJECT, LIST_KEYS, OLD_KEYS, REPLACE_KEY,
         REVOKE_KEY, UPDATE_KEY,
@@ -424,6 +425,7 @@ pub async fn load(
     organizations: &insula_tenancy::Live,
 ) -> Result<Vec<LiveKey>> {
     let rows: Vec<RequestRow> = tx.fetch_all(&ALL_KEYS, args![now]).await?;
+    let compiling = Compiling::under(blueprint);
     rows.into_iter()
         .map(|row| {
             let limits = KeyLimits::read(&row.limits)?;
@@ -437,7 +439,7 @@ pub async fn load(
                 project: row.project,
                 team: row.project.and_then(|project| organizations.project(project)?.team),
                 environment: row.environment.parse().map_err(Error::internal)?,
-                scopes: Arc::new(Scopes::compile(names(&row.scopes)?, blueprint)),
+                scopes: compiling.of(&live_names(&row.scopes)?),
                 networks: networks(&row.allowed_networks)?.into(),
                 rate: limits.rate(),
                 limits: limits.compile(blueprint),
@@ -520,6 +522,11 @@ async fn record(
 pub(crate) fn names(stored: &str) -> Result<Vec<String>> {
     serde_json::from_str(stored)
         .map_err(|error| Error::internal(format!("a stored list can't be read: {error}")))
+}
+
+/// The same, as requests know them.
+fn live_names(stored: &str) -> Result<Vec<Box<str>>> {
+    Ok(names(stored)?.into_iter().map(String::into_boxed_str).collect())
 }
 
 fn networks(stored: &str) -> Result<Vec<Network>> {

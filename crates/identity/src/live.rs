@@ -3,7 +3,7 @@
 use crate::{Environment, Network};
 use insula_blueprint::{Compiled, Digest, LimitIndex, PermissionSet};
 use insula_kernel::{Instant, KeyId, LiveMap, OrgId, ProjectId, ServiceId, SessionId, TeamId, UserId};
-use std::sync::Arc;
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 /// What a key may do: the names as they are stored, and what they mean under the blueprint in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +39,30 @@ impl Scopes {
     #[must_use]
     pub fn under(&self, blueprint: &Compiled) -> PermissionSet {
         if self.blueprint == blueprint.digest() { self.set } else { expand(&self.names, blueprint) }
+    }
+}
+
+type ByNames = HashMap<Box<[Box<str>]>, Arc<Scopes>>;
+
+/// Compiles scopes, each that many keys have alike once for all of them.
+pub(crate) struct Compiling<'b> {
+    blueprint: &'b Compiled,
+    known: RefCell<ByNames>,
+}
+
+impl<'b> Compiling<'b> {
+    pub(crate) fn under(blueprint: &'b Compiled) -> Self {
+        Self { blueprint, known: RefCell::default() }
+    }
+
+    /// The meaning of these names.
+    pub(crate) fn of(&self, names: &[Box<str>]) -> Arc<Scopes> {
+        if let Some(known) = self.known.borrow().get(names) {
+            return Arc::clone(known);
+        }
+        let scopes = Arc::new(Scopes::compile(names.iter().cloned(), self.blueprint));
+        self.known.borrow_mut().insert(names.into(), Arc::clone(&scopes));
+        scopes
     }
 }
 
@@ -246,10 +270,11 @@ impl Live {
 
     /// Gives every key's scopes and limits the meaning they have under another blueprint.
     pub fn recompile(&self, blueprint: &Compiled) {
+        let compiling = Compiling::under(blueprint);
         self.keys.update_all(|key| {
-            let scopes = Scopes::compile(key.scopes.names().iter().cloned(), blueprint);
+            let scopes = compiling.of(key.scopes.names());
             let limits = OwnLimits::compile(key.limits.names.iter().cloned(), blueprint);
-            *key = Arc::new(LiveKey { scopes: Arc::new(scopes), limits, ..LiveKey::clone(key) });
+            *key = Arc::new(LiveKey { scopes, limits, ..LiveKey::clone(key) });
         });
     }
 }

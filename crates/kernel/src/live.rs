@@ -29,13 +29,7 @@ impl<K: Eq + Hash + Clone, V: Clone> LiveMap<K, V> {
     #[must_use]
     pub fn load(entries: impl IntoIterator<Item = (K, V)>) -> Self {
         let map = Self::default();
-        let mut filled: Vec<HashMap<K, V>> = (0..SHARDS).map(|_| HashMap::new()).collect();
-        for (key, value) in entries {
-            filled[map.index(&key)].insert(key, value);
-        }
-        for (shard, entries) in map.shards.iter().zip(filled) {
-            shard.store(Arc::new(entries));
-        }
+        map.extend(entries);
         map
     }
 
@@ -71,6 +65,21 @@ impl<K: Eq + Hash + Clone, V: Clone> LiveMap<K, V> {
         self.change(key, |shard| {
             shard.insert(key.clone(), value.clone());
         });
+    }
+
+    /// Sets the values of many keys, each shard at once: one by one, every key would copy what its shard has by then.
+    pub fn extend(&self, entries: impl IntoIterator<Item = (K, V)>) {
+        let mut by_shard: Vec<Vec<(K, V)>> = (0..SHARDS).map(|_| Vec::new()).collect();
+        for (key, value) in entries {
+            by_shard[self.index(&key)].push((key, value));
+        }
+        for (shard, entries) in self.shards.iter().zip(by_shard).filter(|(_, entries)| !entries.is_empty()) {
+            shard.rcu(|values| {
+                let mut copy = HashMap::clone(values);
+                copy.extend(entries.iter().cloned());
+                copy
+            });
+        }
     }
 
     /// Removes a key.
@@ -124,5 +133,7 @@ mod tests {
         assert!((0..100).all(|n| map.get(&n) == Some(8)));
         map.remove(&5);
         assert_eq!(map.get(&5), None);
+        map.extend((5..200).map(|n| (n, n)));
+        assert!((0..200).all(|n| map.get(&n) == Some(if n < 5 { 8 } else { n })));
     }
 }

@@ -35,7 +35,7 @@ impl Row {
 }
 
 /// A type that a column can be read as.
-pub trait FromColumn: Sized {
+pub trait FromColumn: Sized + Send + Unpin {
     /// Reads the column.
     fn from_column(row: &Row, column: usize) -> StoreResult<Self>;
 }
@@ -89,7 +89,7 @@ columns! {
 }
 
 /// A type that a whole row can be read as.
-pub trait FromRow: Sized {
+pub trait FromRow: Sized + Send + Unpin {
     /// Reads the row.
     fn from_row(row: &Row) -> StoreResult<Self>;
 }

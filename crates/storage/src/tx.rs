@@ -84,18 +84,20 @@ impl Tx {
         self.fetch_bound(sql, bound).await
     }
 
+    /// Each row is read as it comes: as the engine hands them over, rows take several times the room of what is in them.
     async fn fetch_bound<T: FromRow>(&mut self, sql: SqlStr, bound: Bound) -> StoreResult<Vec<T>> {
-        match (self, bound) {
+        let read: Vec<StoreResult<T>> = match (self, bound) {
             (Self::Sqlite(tx), Bound::Sqlite(arguments)) => {
-                let rows = sqlx::query_with::<Sqlite, _>(sql, arguments).fetch_all(&mut **tx).await?;
-                rows.into_iter().map(|row| T::from_row(&Row(RowInner::Sqlite(row)))).collect()
+                let query = sqlx::query_with::<Sqlite, _>(sql, arguments);
+                query.map(|row| T::from_row(&Row(RowInner::Sqlite(row)))).fetch_all(&mut **tx).await?
             }
             (Self::Postgres(tx), Bound::Postgres(arguments)) => {
-                let rows = sqlx::query_with::<Postgres, _>(sql, arguments).fetch_all(&mut **tx).await?;
-                rows.into_iter().map(|row| T::from_row(&Row(RowInner::Postgres(row)))).collect()
+                let query = sqlx::query_with::<Postgres, _>(sql, arguments);
+                query.map(|row| T::from_row(&Row(RowInner::Postgres(row)))).fetch_all(&mut **tx).await?
             }
-            _ => Err(StoreError::Failed("values of one engine were bound for the other".into())),
-        }
+            _ => return Err(StoreError::Failed("values of one engine were bound for the other".into())),
+        };
+        read.into_iter().collect()
     }
 
     /// Splits rows into as many as one statement takes.

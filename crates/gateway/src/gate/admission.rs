@@ -76,7 +76,7 @@ pub struct Ending<'a> {
 /// A request that was let through: holds what was reserved for it and its place in the log.
 ///
 /// Dropped without [`Admission::settle`], it settles itself: charged if a byte had reached the upstream, released if
-/// not.
+/// not. Boxed, since it is handed on many times and is large.
 #[must_use = "an admission that is dropped is settled as if its client had gone away"]
 pub struct Admission {
     pub(super) lane: Lane,
@@ -106,6 +106,11 @@ impl Admission {
     #[must_use]
     pub fn marks(&self) -> Marks {
         self.marks.clone()
+    }
+
+    /// The same, for the reply that they go out with.
+    pub(crate) fn take_marks(&mut self) -> Marks {
+        std::mem::take(&mut self.marks)
     }
 
     /// The organization's id as a header value.
@@ -158,7 +163,7 @@ impl Admission {
     }
 
     /// Writes to the log what became of the request, and keeps or releases what was reserved for it.
-    pub fn settle(mut self, ending: &Ending<'_>) {
+    pub fn settle(mut self: Box<Self>, ending: &Ending<'_>) {
         self.end(ending);
     }
 

@@ -52,7 +52,7 @@ impl Gate {
         snapshot: &Arc<Snapshot>,
         route: RouteIndex,
         asked: &Asked<'_>,
-    ) -> Result<Admission, Refusal> {
+    ) -> Result<Box<Admission>, Refusal> {
         let (declared, plan) = snapshot.route(route).ok_or_else(|| Error::not_found("route"))?;
         let prefix = &snapshot.compiled.product().key_prefix;
         let identified = self
@@ -100,7 +100,7 @@ impl Gate {
             marks.note(lane, standing);
         }
         // Whole before the intent is noted: from then on whatever happens is settled.
-        let mut admission = Admission {
+        let mut admission = Box::new(Admission {
             lane: lane.clone(),
             snapshot: Arc::clone(snapshot),
             route,
@@ -113,7 +113,7 @@ impl Gate {
             ticket: None,
             marks,
             sent: None,
-        };
+        });
         failpoint::reached(Failpoint::RequestReserved);
         match validate(asked.headers, declared).and_then(|()| intend(lane, &case, &who, &checks)) {
             Ok(ticket) => {

@@ -95,6 +95,13 @@ impl Books {
         self.of(&self.quotas, (subject, book))
     }
 
+    /// Makes the counters of all of these that have none yet.
+    pub(crate) fn make_quotas(&self, places: impl Iterator<Item = (Subject, u32)>) {
+        let _alone = self.making.lock();
+        let missing = places.filter(|place| self.quotas.read(place, |_| ()).is_none());
+        self.quotas.extend(missing.map(|place| (place, Arc::default())));
+    }
+
     /// Someone's counters of rates.
     pub(crate) fn rates_of(&self, subject: Subject, book: u32) -> Arc<Rates> {
         self.of(&self.rates, (subject, book))

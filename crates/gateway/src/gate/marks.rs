@@ -32,23 +32,29 @@ impl Marks {
         self.limit = Some((policy, lane.header(|out| standing.write_limit(out))));
     }
 
-    /// Takes out the fields, whoever set them.
-    pub(crate) fn clear(headers: &mut HeaderMap) {
-        for name in [X_ORG_ID, X_QUOTA_REMAINING, RATE_LIMIT_POLICY, RATE_LIMIT] {
-            headers.remove(name);
+    /// Sets the header fields, and takes out those of them that somebody else set.
+    pub(crate) fn replace(self, headers: &mut HeaderMap) {
+        for (name, value) in self.fields() {
+            match value {
+                Some(value) => drop(headers.insert(name, value)),
+                None => drop(headers.remove(name)),
+            }
         }
     }
 
-    /// Sets the header fields, in place of any that are there.
-    pub fn write(self, headers: &mut HeaderMap) {
+    fn fields(self) -> [(HeaderName, Option<HeaderValue>); 4] {
         let (policy, limit) = self.limit.unzip();
-        let fields = [
+        [
             (X_ORG_ID, self.org),
             (X_QUOTA_REMAINING, self.remaining),
             (RATE_LIMIT_POLICY, policy),
             (RATE_LIMIT, limit),
-        ];
-        for (name, value) in fields {
+        ]
+    }
+
+    /// Sets the header fields, in place of any that are there.
+    pub fn write(self, headers: &mut HeaderMap) {
+        for (name, value) in self.fields() {
             if let Some(value) = value {
                 headers.insert(name, value);
             }

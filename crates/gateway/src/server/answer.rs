@@ -2,7 +2,7 @@
 
 use super::{core::Core, reply::ReplyBody, upload::Timed};
 use crate::{
-    Asked, Refusal, Snapshot, errors,
+    Admission, Asked, Refusal, Snapshot, errors,
     headers::{self, X_REQUEST_ID},
     host::{self, Side},
 };
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use insula_blueprint::RouteMatch;
+use insula_blueprint::{RouteIndex, RouteMatch};
 use insula_kernel::{Instant, RequestId};
 use insula_web::RequestInfo;
 use std::{cell::Cell, io::Write as _, net::IpAddr, rc::Rc, sync::Arc};
@@ -34,6 +34,14 @@ pub(crate) struct Arrived {
     pub(crate) host: HeaderValue,
 }
 
+/// Who answers a request.
+enum Way {
+    /// Insula's own API.
+    Api(Arc<Snapshot>),
+    /// The upstream of this route.
+    Upstream(Box<Admission>, RouteIndex),
+}
+
 impl Client {
     pub(crate) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
@@ -54,25 +62,33 @@ impl Core {
         let id = self.lane.request_id(now);
         let id_header = self.lane.header(|out| drop(write!(out, "{id}")));
         client.unread.set(!request.body().is_end_stream());
-        let mut reply = match self.decide(client, request, id, id_header.clone(), now).await {
-            Ok(reply) => reply,
-            Err(refusal) => {
-                self.lane.count_refused(refusal.error.code());
-                problem(refusal, id)
+        let answered = match self.decide(client, &request, id, &id_header, now) {
+            Ok((arrived, Way::Upstream(admission, route))) => {
+                self.forward(client, request, &arrived, admission, route).await
             }
+            // Seldom, and larger than what is always there for a request needs to be.
+            Ok((arrived, Way::Api(snapshot))) => {
+                Box::pin(self.ask_api(client, request, &arrived, &snapshot)).await
+            }
+            Err(refusal) => Err(refusal),
         };
+        let mut reply = answered.unwrap_or_else(|refusal| {
+            self.lane.count_refused(refusal.error.code());
+            problem(refusal, id)
+        });
         reply.headers_mut().insert(X_REQUEST_ID, id_header);
         reply
     }
 
-    async fn decide(
-        self: &Rc<Self>,
+    /// Which side of the house answers a request, admitted where that is an upstream.
+    fn decide(
+        &self,
         client: &Client,
-        request: Request<Incoming>,
+        request: &Request<Incoming>,
         id: RequestId,
-        id_header: HeaderValue,
+        id_header: &HeaderValue,
         now: Instant,
-    ) -> Result<Response<ReplyBody>, Refusal> {
+    ) -> Result<(Arrived, Way), Refusal> {
         let snapshot = self.gate.snapshot();
         self.gate.count_address(&snapshot, client.address, now)?;
         let host = host::of(request.uri(), request.headers())?;
@@ -80,7 +96,7 @@ impl Core {
         if *request.method() == Method::CONNECT || *request.method() == Method::TRACE {
             return Err(errors::method_not_allowed().into());
         }
-        let arrived = Arrived { id, id_header, now, host };
+        let arrived = Arrived { id, id_header: id_header.clone(), now, host };
         // Checked to be ASCII when it was taken in.
         let name = host::without_port(arrived.host.to_str().unwrap_or_default());
         let lower;
@@ -90,24 +106,23 @@ impl Core {
         } else {
             name
         };
-        match self.gateway.hosts.side(name) {
-            Side::Platform => self.ask_api(client, request, &arrived, &snapshot).await,
-            Side::Both if host::is_own_path(request.uri().path()) => {
-                self.ask_api(client, request, &arrived, &snapshot).await
-            }
-            Side::Both => self.ask_upstream(client, request, &arrived, &snapshot, None).await,
-            Side::Routes { slug } => self.ask_upstream(client, request, &arrived, &snapshot, slug).await,
-        }
+        let way = match self.gateway.hosts.side(name) {
+            Side::Platform => Way::Api(snapshot),
+            Side::Both if host::is_own_path(request.uri().path()) => Way::Api(snapshot),
+            Side::Both => self.admit(client, request, &arrived, &snapshot, None)?,
+            Side::Routes { slug } => self.admit(client, request, &arrived, &snapshot, slug)?,
+        };
+        Ok((arrived, way))
     }
 
-    async fn ask_upstream(
-        self: &Rc<Self>,
+    fn admit(
+        &self,
         client: &Client,
-        request: Request<Incoming>,
+        request: &Request<Incoming>,
         arrived: &Arrived,
         snapshot: &Arc<Snapshot>,
         slug: Option<&str>,
-    ) -> Result<Response<ReplyBody>, Refusal> {
+    ) -> Result<Way, Refusal> {
         let path = request.uri().path();
         let route = match snapshot.compiled().match_route(request.method().as_str(), path) {
             Ok(RouteMatch::Found(route)) => route.index,
@@ -126,8 +141,7 @@ impl Core {
             headers: request.headers(),
             slug,
         };
-        let admission = self.gate.admit(&self.lane, snapshot, route, &asked)?;
-        self.forward(client, request, arrived, admission, route).await
+        Ok(Way::Upstream(self.gate.admit(&self.lane, snapshot, route, &asked)?, route))
     }
 
     async fn ask_api(

@@ -6,11 +6,12 @@ use super::{
     answer::{Arrived, Client},
     core::Core,
     reply::{Download, ReplyBody},
+    timer::Timer,
     upload::{Fault, Progress, Upload},
     upstream::{Connection, NoConnection, Service},
 };
 use crate::{
-    Admission, Ending, Marks, Refusal, errors,
+    Admission, Ending, Refusal, errors,
     gate::X_ORG_ID,
     headers::{
         self, INSULA_IDENTITY, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_PROJECT_ID,
@@ -27,7 +28,6 @@ use insula_metering::{
     log::Outcome,
 };
 use std::{future::poll_fn, pin::pin, rc::Rc, sync::Arc, task::Poll};
-use tokio::time::Instant;
 
 /// Why there is no reply of the upstream.
 struct Failed {
@@ -42,7 +42,7 @@ impl Core {
         client: &Client,
         request: Request<Incoming>,
         arrived: &Arrived,
-        mut admission: Admission,
+        mut admission: Box<Admission>,
         route: RouteIndex,
     ) -> Result<Response<ReplyBody>, Refusal> {
         let snapshot = Arc::clone(admission.snapshot());
@@ -159,19 +159,17 @@ async fn send(
 ) -> Result<(Response<Incoming>, Connection), Failed> {
     let mut again = false;
     loop {
-        let mut connection = service.connection(again).await.map_err(|none| Failed {
-            error: match none {
-                NoConnection::Unreachable => errors::upstream_unreachable(),
-                NoConnection::Busy => errors::upstream_busy(),
-            },
-            outcome: Outcome::Released,
-        })?;
+        let mut connection = match if again { None } else { service.idle() } {
+            Some(idle) => idle,
+            // Boxed, since it is seldom and would make every request larger.
+            None => Box::pin(service.connection(again)).await.map_err(unconnected)?,
+        };
         failpoint::reached(Failpoint::RequestConnected);
         request.headers_mut().insert(header::HOST, connection.host());
         admission.sending(&connection.written);
         let answered = {
             let sent = connection.sender.try_send_request(request);
-            head_within(sent, progress, within).await
+            head_within(sent, progress, within, &mut connection.timer).await
         };
         match answered {
             Some(Ok(reply)) if reply.status() != StatusCode::SWITCHING_PROTOCOLS => {
@@ -196,6 +194,14 @@ async fn send(
     }
 }
 
+fn unconnected(none: NoConnection) -> Failed {
+    let error = match none {
+        NoConnection::Unreachable => errors::upstream_unreachable(),
+        NoConnection::Busy => errors::upstream_busy(),
+    };
+    Failed { error, outcome: Outcome::Released }
+}
+
 /// What a connection that broke means: the client's own body may have been the cause.
 fn failed(progress: Option<&Progress>) -> Failed {
     let fault = progress.and_then(|progress| progress.fault.get());
@@ -214,18 +220,23 @@ async fn head_within<T>(
     sent: impl Future<Output = T>,
     progress: Option<&Progress>,
     within: Span,
+    timer: &mut Timer,
 ) -> Option<T> {
     let within = within.to_std();
     let mut sent = pin!(sent);
-    let mut timer = pin!(tokio::time::sleep(within));
     let mut taken = 0;
     let mut done = progress.is_none();
+    let mut waiting = false;
     poll_fn(|context| {
         loop {
             if let Poll::Ready(answered) = sent.as_mut().poll(context) {
                 return Poll::Ready(Some(answered));
             }
-            if timer.as_mut().poll(context).is_pending() {
+            if !waiting {
+                waiting = true;
+                timer.set(within);
+            }
+            if timer.poll(context).is_pending() {
                 return Poll::Pending;
             }
             let Some(progress) = progress.filter(|_| !done) else { return Poll::Ready(None) };
@@ -233,7 +244,7 @@ async fn head_within<T>(
                 return Poll::Ready(None);
             }
             (done, taken) = (progress.done.get(), progress.bytes.get());
-            timer.as_mut().reset(Instant::now() + within);
+            timer.set(within);
         }
     })
     .await
@@ -243,7 +254,7 @@ async fn head_within<T>(
 fn pass_on(
     reply: Response<Incoming>,
     connection: Connection,
-    mut admission: Admission,
+    mut admission: Box<Admission>,
     progress: Option<Rc<Progress>>,
     upstream: &Upstream,
 ) -> Response<ReplyBody> {
@@ -253,8 +264,7 @@ fn pass_on(
     parts.extensions.clear();
     admission.read_head(&parts.headers);
     headers::strip_reply(&mut parts.headers);
-    Marks::clear(&mut parts.headers);
-    admission.marks().write(&mut parts.headers);
+    admission.take_marks().replace(&mut parts.headers);
     let idle = upstream.timeouts.idle;
     let download = Download::new(body, parts.status, admission, connection, progress, idle);
     Response::from_parts(parts, ReplyBody::Upstream(download))

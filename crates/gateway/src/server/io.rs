@@ -5,7 +5,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use insula_kernel::Span;
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io::{Error, ErrorKind, IoSlice, Result},
     pin::Pin,
     rc::Rc,
@@ -19,6 +19,32 @@ use tokio::{
 
 /// How long what a client still sends is read and thrown away before its connection is closed.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// What is written in pieces that are no more than this together is put into one: a copy so short costs less than the
+/// system call for many pieces does beyond the one for a single piece.
+const GATHERED: usize = 4 << 10;
+
+/// Writes these pieces, or the first of them.
+fn poll_write_all(
+    mut stream: Pin<&mut TokioIo<TcpStream>>,
+    context: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<Result<usize>> {
+    thread_local! {
+        static TOGETHER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    if let [single] = slices {
+        return stream.poll_write(context, single);
+    }
+    if slices.iter().map(|slice| slice.len()).sum::<usize>() > GATHERED {
+        return stream.poll_write_vectored(context, slices);
+    }
+    TOGETHER.with_borrow_mut(|together| {
+        together.clear();
+        slices.iter().for_each(|slice| together.extend_from_slice(slice));
+        stream.as_mut().poll_write(context, together)
+    })
+}
 
 /// A connection from a client. Ends when the client takes nothing for too long.
 ///
@@ -107,7 +133,7 @@ impl Write for ClientIo {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = poll_write_all(Pin::new(&mut self.stream), context, slices);
         self.watched(context, written)
     }
 }
@@ -164,7 +190,7 @@ impl Write for UpstreamIo {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = poll_write_all(Pin::new(&mut self.stream), context, slices);
         self.counted(written)
     }
 }

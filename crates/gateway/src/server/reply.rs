@@ -33,10 +33,6 @@ impl fmt::Display for Broken {
 impl Error for Broken {}
 
 /// The body of a reply.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every reply is of the large kind; a box would cost each one"
-)]
 pub(crate) enum ReplyBody {
     /// At hand.
     Whole(Option<Bytes>),
@@ -52,7 +48,7 @@ const READ_MAX: usize = 1 << 20;
 /// The body of an upstream's reply, with what waits for its end.
 pub(crate) struct Download {
     body: Incoming,
-    admission: Option<Admission>,
+    admission: Option<Box<Admission>>,
     connection: Option<Connection>,
     progress: Option<Rc<Progress>>,
     silence: Silence,
@@ -66,7 +62,7 @@ impl Download {
     pub(crate) fn new(
         body: Incoming,
         status: StatusCode,
-        admission: Admission,
+        admission: Box<Admission>,
         connection: Connection,
         progress: Option<Rc<Progress>>,
         idle: Span,

@@ -1,4 +1,4 @@
-//! A bound on silence that costs nothing while there is none.
+//! Timers that cost nothing while nothing is late.
 
 use insula_kernel::Span;
 use std::{
@@ -7,6 +7,25 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep};
+
+/// A timer that is set again and again, mostly later: that costs less than making one each time.
+#[derive(Default)]
+pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Lets it run out after so long.
+    pub(crate) fn set(&mut self, after: Duration) {
+        match &mut self.0 {
+            Some(sleep) => sleep.as_mut().reset(Instant::now() + after),
+            None => self.0 = Some(Box::pin(sleep(after))),
+        }
+    }
+
+    /// Whether it has run out; never if it wasn't set.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(context))
+    }
+}
 
 /// Runs out when something stays silent for too long. The timer is made at the first silence.
 pub(crate) struct Silence {

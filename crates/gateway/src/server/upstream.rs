@@ -3,7 +3,7 @@
 //! What must always hold: a connection is used again only after its last reply was read to the end; a request is sent
 //! a second time only if nothing of it was sent the first time.
 
-use super::{io::UpstreamIo, upload::Upload};
+use super::{io::UpstreamIo, timer::Timer, upload::Upload};
 use crate::Snapshot;
 use http::HeaderValue;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -74,6 +74,7 @@ struct Home {
 struct Idle {
     sender: SendRequest<Upload>,
     written: Rc<Cell<u64>>,
+    timer: Timer,
     since: Instant,
 }
 
@@ -82,6 +83,8 @@ pub(crate) struct Connection {
     pub(crate) sender: SendRequest<Upload>,
     /// Bytes that went out on it, ever.
     pub(crate) written: Rc<Cell<u64>>,
+    /// Runs out when a reply takes too long; set by who waits for one.
+    pub(crate) timer: Timer,
     /// Whether it has served another request before.
     pub(crate) reused: bool,
     home: Rc<Home>,
@@ -127,6 +130,22 @@ impl View {
 }
 
 impl Service {
+    /// An idle connection to the target whose turn it is, if there is one: nearly always, so it is to be asked for first.
+    pub(crate) fn idle(&self) -> Option<Connection> {
+        let turn = self.turn.get();
+        let (home, capacity) = self.targets.get(turn % self.targets.len().max(1))?;
+        if home.is_avoided() {
+            return None;
+        }
+        let permit = match capacity {
+            None => None,
+            Some(capacity) => Some(Arc::clone(capacity).try_acquire_owned().ok()?),
+        };
+        let connection = home.idle(permit)?;
+        self.turn.set(turn.wrapping_add(1));
+        Some(connection)
+    }
+
     /// A connection to one of the targets, idle or fresh; with `fresh`, fresh alone.
     pub(crate) async fn connection(&self, fresh: bool) -> Result<Connection, NoConnection> {
         let turn = self.turn.get();
@@ -186,13 +205,21 @@ impl Home {
         fresh: bool,
         within: Duration,
     ) -> Option<Connection> {
-        let idle = if fresh { None } else { self.take_idle() };
-        let reused = idle.is_some();
-        let (sender, written) = match idle {
-            Some(idle) => (idle.sender, idle.written),
-            None => self.connect(within).await?,
-        };
-        Some(Connection { sender, written, reused, home: Rc::clone(self), permit })
+        if !fresh && let Some(idle) = self.take_idle() {
+            return Some(self.used_again(idle, permit));
+        }
+        let (sender, written) = self.connect(within).await?;
+        let timer = Timer::default();
+        Some(Connection { sender, written, timer, reused: false, home: Rc::clone(self), permit })
+    }
+
+    fn idle(self: &Rc<Self>, permit: Option<OwnedSemaphorePermit>) -> Option<Connection> {
+        self.take_idle().map(|idle| self.used_again(idle, permit))
+    }
+
+    fn used_again(self: &Rc<Self>, idle: Idle, permit: Option<OwnedSemaphorePermit>) -> Connection {
+        let Idle { sender, written, timer, .. } = idle;
+        Connection { sender, written, timer, reused: true, home: Rc::clone(self), permit }
     }
 
     fn take_idle(&self) -> Option<Idle> {
@@ -243,11 +270,11 @@ impl Home {
         None
     }
 
-    fn keep(&self, sender: SendRequest<Upload>, written: Rc<Cell<u64>>) {
+    fn keep(&self, sender: SendRequest<Upload>, written: Rc<Cell<u64>>, timer: Timer) {
         let mut all = self.idle.borrow_mut();
         all.retain(|idle| !idle.sender.is_closed());
         if all.len() < IDLE {
-            all.push(Idle { sender, written, since: Instant::now() });
+            all.push(Idle { sender, written, timer, since: Instant::now() });
         }
     }
 }
@@ -260,15 +287,15 @@ impl Connection {
 
     /// Gives it back, its reply having been read to the end.
     pub(crate) fn release(self) {
-        let Self { mut sender, written, home, permit, .. } = self;
+        let Self { mut sender, written, timer, home, permit, .. } = self;
         drop(permit);
         if sender.is_ready() {
-            home.keep(sender, written);
+            home.keep(sender, written, timer);
         } else if !sender.is_closed() {
             // It may still be reading the end of the request, or about to learn that it is done.
             tokio::task::spawn_local(async move {
                 if let Ok(Ok(())) = timeout(READY_WITHIN, sender.ready()).await {
-                    home.keep(sender, written);
+                    home.keep(sender, written, timer);
                 }
             });
         }

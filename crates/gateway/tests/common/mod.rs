@@ -245,7 +245,7 @@ impl World {
         let verifier = TokenVerifier::new("http://insula.test".into(), [(key.id(), key.public())]);
         let signer = TokenSigner::new("http://insula.test".into(), key);
         let keyring = Keyring::new(Secret::new([9; 32]));
-        let entitled = |org| (org, entitlement(&compiled, &setup.bounds));
+        let entitled = |org| (org, Arc::new(entitlement(&compiled, &setup.bounds)));
         let entitlements = vec![entitled(acme), entitled(other)];
         let gate = Arc::new(Gate::new(GateParts {
             env: env.clone(),
