@@ -277,6 +277,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What organizations asked for and what was offered, the latest first
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listAllOffers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/offers/{offer}/quote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what an organization that asked would get, and for what
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["quoteOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/offers/{offer}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back an offer that wasn't answered
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["withdrawOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/orgs": {
         parameters: {
             query?: never;
@@ -416,6 +476,26 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         delete: operations["removeLimitOverride"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Offer an organization a plan of its own
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["makeOffer"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -905,6 +985,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was asked for and what is offered, the latest first
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["listOffers"];
+        put?: never;
+        /**
+         * Ask for a plan of the organization's own
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["requestOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/offers/{offer}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an offer: the subscription changes to it
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["acceptOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/offers/{offer}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline an offer, or take back what was asked for
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["declineOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}/projects": {
         parameters: {
             query?: never;
@@ -1346,6 +1490,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptBody: {
+            /**
+             * @description When; if not said, more takes effect at once and less with the end of the period.
+             * @default null
+             */
+            when?: components["schemas"]["When"] | null;
+        };
+        /** @description What accepting an offer came to. */
+        AcceptedOffer: {
+            /** @description The offer. */
+            offer: components["schemas"]["Offer"];
+            /** @description The subscription as it is now. */
+            subscription: components["schemas"]["Subscription"];
+        };
         /** @description What can be had beside a plan. */
         AddOn: {
             features: {
@@ -2200,6 +2358,145 @@ export interface components {
             amount: string;
             currency: string;
         };
+        /** @description An offer. */
+        Offer: {
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Until when it can be accepted. */
+            expires_at: components["schemas"]["Instant"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["OfferId"];
+            /** @description What was asked for, in words. */
+            message: string;
+            /** @description Whose it is. */
+            org: components["schemas"]["OrgId"];
+            /** @description The plan it starts from. */
+            plan: string;
+            /**
+             * @description Where it stands.
+             * @enum {string}
+             */
+            status: "requested" | "offered" | "accepted" | "declined" | "withdrawn";
+            /** @description What is offered; null before it was quoted. */
+            terms: components["schemas"]["OfferTerms"] | null;
+            /** @description When it was last quoted or answered. */
+            updated_at: components["schemas"]["Instant"];
+        };
+        OfferBody: {
+            /**
+             * @description What it is about, in words.
+             * @default
+             */
+            message?: string;
+            /** @description The plan to start from. */
+            plan: string;
+            /** @description What is offered. */
+            quote: components["schemas"]["OfferQuote"];
+        };
+        OfferId: string;
+        /** @description A page of a list. */
+        OfferPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Offer"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What the operator offers. What isn't said is as the plan it starts from has it. */
+        OfferQuote: {
+            /** @description The currency it is billed in. */
+            currency: components["schemas"]["Currency"];
+            /** @description Until when it can be accepted, in the organization's own time. */
+            expires_at: components["schemas"]["Instant"];
+            /**
+             * @description What it offers besides: flags, whole numbers or words.
+             * @default {}
+             */
+            features?: {
+                [key: string]: unknown;
+            };
+            /** @description How often it is paid. */
+            interval: components["schemas"]["Interval"];
+            /**
+             * @description How far limits go; null is unlimited.
+             * @default {}
+             */
+            limits?: {
+                [key: string]: number | null;
+            };
+            /** @description The least that a period comes to, recurring charges and usage together. */
+            minimum?: components["schemas"]["Money"] | null;
+            /**
+             * @description What it costs to go beyond quotas, priced like usage; null has no price.
+             * @default {}
+             */
+            overage?: {
+                [key: string]: unknown;
+            };
+            /** @description What each period costs. */
+            price: components["schemas"]["Money"];
+            /** @description What is billed by the head. */
+            seats?: components["schemas"]["QuotedSeats"] | null;
+            /** @description What it is called on invoices; as the plan is if not said. */
+            title?: string | null;
+            /**
+             * Format: uint32
+             * @description With how many days of trial it begins; with none if not said.
+             */
+            trial_days?: number | null;
+            /**
+             * @description What usage costs by meter, as under `usage` in a blueprint; null costs nothing.
+             * @default {}
+             */
+            usage?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description What an organization asks for. */
+        OfferRequest: {
+            /**
+             * @description What is wanted, in words.
+             * @default
+             */
+            message?: string;
+            /** @description The plan to start from. */
+            plan: string;
+        };
+        /** @enum {string} */
+        OfferStatus: "requested" | "offered" | "accepted" | "declined" | "withdrawn";
+        /** @description What is offered. */
+        OfferTerms: {
+            /** @description What it offers besides. */
+            features: unknown;
+            /** @description How often it is paid. */
+            interval: components["schemas"]["Interval"];
+            /** @description How far limits go; null is unlimited. */
+            limits: {
+                [key: string]: number | null;
+            };
+            /** @description The least that a period comes to. */
+            minimum: components["schemas"]["Money"] | null;
+            /** @description What it costs to go beyond quotas, by limit. */
+            overage: {
+                [key: string]: components["schemas"]["UsagePrice"];
+            };
+            /** @description What the plan will be called in the subscription. */
+            plan: string;
+            /** @description What each period costs. */
+            price: components["schemas"]["Money"];
+            /** @description What is billed by the head. */
+            seats: components["schemas"]["QuotedSeats"] | null;
+            /** @description What it is called on invoices. */
+            title: string | null;
+            /**
+             * Format: uint32
+             * @description With how many days of trial it begins.
+             */
+            trial_days: number | null;
+            /** @description What usage costs, by meter. */
+            usage: {
+                [key: string]: components["schemas"]["UsagePrice"];
+            };
+        };
         /** @description What an operation cost. */
         OperationCost: {
             /** @description What they cost; null where no meter that counts them has a cost. */
@@ -2618,6 +2915,16 @@ export interface components {
             price: unknown;
             /** @description The quantity, as a decimal. */
             quantity: string;
+        };
+        /** @description What is billed by the head. */
+        QuotedSeats: {
+            /**
+             * Format: uint64
+             * @description How many the price covers.
+             */
+            included: number;
+            /** @description What each further one costs. */
+            price: components["schemas"]["Money"];
         };
         /** @enum {string} */
         Reason: "taken" | "reserved" | "invalid";
@@ -3637,6 +3944,108 @@ export interface operations {
             };
         };
     };
+    listAllOffers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Those that stand so; all if not said. */
+                status?: components["schemas"]["OfferStatus"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quoteOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferQuote"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOrganizations: {
         parameters: {
             query?: {
@@ -3892,6 +4301,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {
@@ -4879,6 +5326,151 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOffers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedOffer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    declineOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

@@ -104,6 +104,12 @@ operations! {
         ReadInvoices = "readInvoices" needs BILLING_READ;
         /// Say who is billed.
         UpdateBillingProfile = "updateBillingProfile" needs BILLING_MANAGE;
+        /// See what the operator was asked for and has offered.
+        ReadOffers = "readOffers" needs BILLING_READ;
+        /// Ask the operator for a plan of the organization's own.
+        RequestOffer = "requestOffer" needs BILLING_MANAGE;
+        /// Accept or decline what the operator offers.
+        AnswerOffer = "answerOffer" needs BILLING_MANAGE;
         /// See every limit with what is used of it.
         ReadLimits = "readLimits" needs USAGE_READ;
     }
@@ -129,6 +135,8 @@ operations! {
         ReadBilling = "readBilling" needs OPERATOR_READ;
         /// Change what organizations are charged: pay, void and credit invoices, add items, move subscribers.
         ManageBilling = "manageBilling" needs OPERATOR_MANAGE;
+        /// Make, quote and withdraw offers.
+        ManageOffers = "manageOffers" needs OPERATOR_MANAGE;
         /// Move the clock of an organization that has a test clock.
         AdvanceClock = "advanceClock" needs OPERATOR_MANAGE;
         /// Stop an organization's traffic.

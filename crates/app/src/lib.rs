@@ -11,6 +11,7 @@ mod explain;
 mod leases;
 mod live;
 mod metrics;
+mod offers;
 mod operator;
 mod platform;
 mod projects;

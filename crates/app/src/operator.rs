@@ -3,6 +3,7 @@
 pub(crate) mod billing;
 mod ledger;
 mod limits;
+mod offers;
 
 use crate::{blueprint, platform::Platform};
 use axum::extract::{Path, State as Extract};
@@ -86,6 +87,7 @@ pub(crate) fn api() -> Api<Platform> {
         .merge(limits::api())
         .merge(ledger::api())
         .merge(billing::api())
+        .merge(offers::api())
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

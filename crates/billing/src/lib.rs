@@ -13,6 +13,7 @@ mod definition;
 mod engine;
 pub mod http;
 pub mod invoice;
+pub mod offer;
 pub mod operator;
 pub mod overrides;
 mod plan;

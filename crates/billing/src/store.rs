@@ -19,6 +19,16 @@ macro_rules! line_columns {
     };
 }
 
+macro_rules! offer_columns {
+    () => {
+        "tenant_id, id, status, plan, request, definition, currency, interval, expires_at, created_at, updated_at"
+    };
+}
+
+const OFFER: &str = concat!("SELECT ", offer_columns!(), " FROM offer WHERE tenant_id = $1 AND id = $2");
+const NEW_OFFER: &str = "INSERT INTO offer (tenant_id, id, status, plan, request, created_at, updated_at)
+         VALUES ($1, $2, 'requested', $3, $4, $5, $5)";
+const OPEN: &str = "SELECT count(*) FROM offer WHERE tenant_id = $1 AND status IN ('requested', 'offered')";
 const INVOICE: &str =
     concat!("SELECT ", invoice_columns!(), " FROM invoice WHERE tenant_id = $1 AND id = $2");
 const LINES: &str = concat!(
@@ -54,6 +64,14 @@ statements! {
          ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, address = excluded.address,
              country = excluded.country, tax_id = excluded.tax_id, email = excluded.email,
              updated_at = excluded.updated_at";
+    Ledger INSERT_OFFER(tenant: Id, id: Id, plan: Text, request: Text, now: Int) = NEW_OFFER;
+    Ledger OPEN_OFFERS(tenant: Id) = OPEN;
+    Ledger GET_OFFER(tenant: Id, id: Id) = OFFER;
+    Ledger LIST_OFFERS(tenant: Id, before: Id, limit: Int) =
+        concat!("SELECT ", offer_columns!(), " FROM offer WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+    Ledger ANSWER_OFFER(tenant: Id, id: Id, status: Text, now: Int) =
+        "UPDATE offer SET status = $3, updated_at = $4
+         WHERE tenant_id = $1 AND id = $2 AND status IN ('requested', 'offered')";
 }
 
 statements! {
@@ -204,6 +222,25 @@ statements! {
          WHERE tenant_id = $1 AND currency = $2 AND invoice_id IS NULL ORDER BY created_at, id";
     Ledger TAKE_ONE_OFFS(tenant: Id, currency: Text, invoice: Id) =
         "UPDATE one_off_item SET invoice_id = $3 WHERE tenant_id = $1 AND currency = $2 AND invoice_id IS NULL";
+
+    Ledger INSERT_OFFER_FOR(tenant: Id, id: Id, plan: Text, request: Text, now: Int) = NEW_OFFER;
+    Ledger OPEN_OFFERS_OF(tenant: Id) = OPEN;
+    Ledger OFFER_OF(tenant: Id, id: Id) = concat!("SELECT ", offer_columns!(), " FROM offer
+         WHERE tenant_id = $1 AND id = $2 {lock}");
+    Ledger LOCK_OFFER(id: Id) = concat!("SELECT ", offer_columns!(), " FROM offer WHERE id = $1 {lock}");
+    Ledger ACCEPTED_OFFER(tenant: Id, id: Id) =
+        "SELECT id FROM offer WHERE tenant_id = $1 AND id = $2 AND status = 'accepted'";
+    Ledger LIST_ALL_OFFERS(status: Text, before: Id, limit: Int) =
+        concat!("SELECT ", offer_columns!(), " FROM offer
+         WHERE ($1 = '' OR status = $1) AND id < $2 ORDER BY id DESC LIMIT $3");
+    Ledger QUOTE_OFFER(
+        tenant: Id, id: Id, definition: Text, currency: Text, interval: Text, expires: Int, now: Int,
+    ) =
+        "UPDATE offer SET status = 'offered', definition = $3, currency = $4, interval = $5, expires_at = $6,
+             updated_at = $7
+         WHERE tenant_id = $1 AND id = $2";
+    Ledger MARK_OFFER(tenant: Id, id: Id, status: Text, now: Int) =
+        "UPDATE offer SET status = $3, updated_at = $4 WHERE tenant_id = $1 AND id = $2";
 
     Ledger SET_OVERRIDE(tenant: Id, limit: Text, bound: Int, reason: Text, by: Text, now: Int) =
         "INSERT INTO limit_override (tenant_id, limit_name, bound, reason, set_by, set_at)

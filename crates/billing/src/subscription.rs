@@ -95,7 +95,7 @@ pub struct Pending {
 }
 
 impl Subscription {
-    fn of(account: Account, real: Instant) -> Self {
+    pub(crate) fn of(account: Account, real: Instant) -> Self {
         let now = account.time(real);
         let taken = |config: &Config| {
             config

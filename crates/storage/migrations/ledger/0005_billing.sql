@@ -234,6 +234,7 @@ CREATE TABLE offer (
     updated_at {instant} NOT NULL,
     PRIMARY KEY (tenant_id, id)
 ){strict};
+CREATE UNIQUE INDEX offer_id ON offer (id);
 --@ tenant offer(tenant_id): select, insert, update
 --@ platform offer: select, insert, update
 
