@@ -18,9 +18,9 @@ pub use operation::{
     AdvanceClock, AnswerOffer, ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey,
     CreateProject, CreateService, CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers,
     ListOrganizations, ListProjects, ListServices, ListTeams, ManageBilling, ManageOffers, OPERATIONS,
-    OPERATOR_OPERATIONS, Operation, OperationInfo, OperatorOperation, OverrideLimits, ReadBilling,
-    ReadBlueprint, ReadHealth, ReadInvoices, ReadLimits, ReadOffers, ReadOrganization, ReadSubscription,
-    ReadUsage, RequestOffer, RevokeKey, RevokeService, RotateKey, SuspendOrganization, TenantOperation,
-    UpdateBillingProfile, UpdateKey, UpdateOrganization, UpdateProject, UpdateTeam,
+    OPERATOR_OPERATIONS, Operation, OperationInfo, OperatorOperation, OverrideLimits, PlanBlueprint,
+    ReadBilling, ReadBlueprint, ReadHealth, ReadInvoices, ReadLimits, ReadOffers, ReadOrganization,
+    ReadSubscription, ReadUsage, RequestOffer, RevokeKey, RevokeService, RotateKey, SuspendOrganization,
+    TenantOperation, UpdateBillingProfile, UpdateKey, UpdateOrganization, UpdateProject, UpdateTeam,
 };
 pub use principal::Principal;

@@ -127,6 +127,8 @@ operations! {
         ReadHealth = "readHealth" needs OPERATOR_READ;
         /// See the blueprint that is in place.
         ReadBlueprint = "readBlueprint" needs OPERATOR_READ;
+        /// See what another version of the blueprint would change.
+        PlanBlueprint = "planBlueprint" needs OPERATOR_READ;
         /// Put another version of the blueprint in place.
         ApplyBlueprint = "applyBlueprint" needs BLUEPRINT_APPLY;
         /// Set how far a limit goes for one organization.

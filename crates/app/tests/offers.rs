@@ -147,7 +147,8 @@ const DAY: i64 = 86_400;
 fn quote(until: &str, more: Json) -> Json {
     let mut quote =
         json!({ "currency": "USD", "interval": "month", "price": usd("500.00"), "expires_at": until });
-    quote.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Json::Object(more) = more else { panic!("fields of a quote") };
+    quote.as_object_mut().unwrap().extend(more);
     quote
 }
 

@@ -59,6 +59,7 @@ const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/operator/ledger.rs", 1),
     ("app/src/operator/limits.rs", 3),
     ("app/src/operator/offers.rs", 5),
+    ("app/src/operator/plan.rs", 1),
     ("app/src/public.rs", 3),
     ("app/src/restore.rs", 1),
     ("app/src/sign_up.rs", 3),

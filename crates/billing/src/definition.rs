@@ -244,6 +244,20 @@ impl Definition {
         }
     }
 
+    /// How far each limit of a blueprint goes on these terms, in whole units; `None` is unlimited.
+    pub(crate) fn bounds(
+        &self,
+        plan: &str,
+        blueprint: &Compiled,
+        terms: &Terms,
+    ) -> BTreeMap<String, Option<u64>> {
+        let plan = self.base.as_deref().unwrap_or(plan);
+        let bound = |(index, limit): (LimitIndex, &Limit)| {
+            (limit.name.clone(), self.units(plan, index, limit, blueprint, terms))
+        };
+        blueprint.indexed_limits().map(bound).collect()
+    }
+
     /// How far a limit goes, in whole units; `None` is unlimited.
     fn units(
         &self,
@@ -275,7 +289,7 @@ impl Definition {
     }
 
     /// Whether each feature is there: a flag that is set, or a word other than `none`. A number offers nothing by itself.
-    fn features(&self, terms: &Terms) -> BTreeMap<Box<str>, bool> {
+    pub(crate) fn features(&self, terms: &Terms) -> BTreeMap<Box<str>, bool> {
         let is_there = |value: &Json| match value {
             Json::Bool(flag) => *flag,
             Json::String(text) => !text.is_empty() && text != "none",

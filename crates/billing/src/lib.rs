@@ -10,6 +10,7 @@ mod account;
 mod catalogue;
 mod charges;
 mod definition;
+pub mod effects;
 mod engine;
 pub mod http;
 pub mod invoice;

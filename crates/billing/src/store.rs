@@ -87,6 +87,9 @@ statements! {
         "SELECT version, digest FROM plan_version WHERE plan = $1 ORDER BY version DESC LIMIT 1";
     Ledger INSERT_PLAN(plan: Text, version: Int, digest: Text, definition: Text, now: Int) =
         "INSERT INTO plan_version (plan, version, digest, definition, created_at) VALUES ($1, $2, $3, $4, $5)";
+    Ledger CURRENT_DIGESTS() =
+        "SELECT plan, version, digest FROM plan_version v
+         WHERE version = (SELECT max(o.version) FROM plan_version o WHERE o.plan = v.plan)";
     Ledger CURRENT_VERSIONS() = "SELECT plan, max(version) FROM plan_version GROUP BY plan";
 
     Ledger INSERT_SUBSCRIPTION(

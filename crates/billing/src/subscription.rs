@@ -564,7 +564,7 @@ pub async fn entitlement_of(
     Ok(Some(offer.plan.entitlement(&config.plan, version, blueprint, &terms)))
 }
 
-fn terms_of(
+pub(crate) fn terms_of(
     account: &Account,
     add_ons: Vec<(Arc<AddOnDefinition>, u32)>,
     overrides: HashMap<String, Option<u64>>,
@@ -581,13 +581,13 @@ fn terms_of(
 }
 
 /// Every version of every plan and add-on.
-struct Versions {
+pub(crate) struct Versions {
     plans: HashMap<(String, i64), Definition>,
     add_ons: HashMap<(String, i64), Arc<AddOnDefinition>>,
 }
 
 impl Versions {
-    async fn read(tx: &mut PlatformTx) -> Result<Self> {
+    pub(crate) async fn read(tx: &mut PlatformTx) -> Result<Self> {
         let rows: Vec<(String, i64, String)> = tx.fetch_all(&ALL_PLAN_VERSIONS, args![]).await?;
         let mut versions = Self { plans: HashMap::new(), add_ons: HashMap::new() };
         for (name, version, text) in rows {
@@ -603,6 +603,16 @@ impl Versions {
             }
         }
         Ok(versions)
+    }
+
+    /// A version of a plan.
+    pub(crate) fn plan(&self, name: &str, version: i64) -> Option<&Definition> {
+        self.plans.get(&(name.to_owned(), version))
+    }
+
+    /// A version of an add-on.
+    pub(crate) fn add_on(&self, name: &str, version: i64) -> Option<&Arc<AddOnDefinition>> {
+        self.add_ons.get(&(name.to_owned(), version))
     }
 
     fn entitlement(
