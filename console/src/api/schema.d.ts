@@ -217,7 +217,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/operator/clock": {
+    "/v1/operator/blueprint/plan": {
         parameters: {
             query?: never;
             header?: never;
@@ -225,6 +225,30 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
+        /**
+         * What another blueprint would change, and which organizations gain, lose or pay what
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        post: operations["planBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organizations that have a test clock, and where it stands
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        get: operations["listTestClocks"];
         put?: never;
         /**
          * Move the clocks of organizations that have a test clock
@@ -249,6 +273,26 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:read`.
          */
         get: operations["getPlatformHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invoices of all organizations, the latest made first
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listAllInvoices"];
         put?: never;
         post?: never;
         delete?: never;
@@ -371,6 +415,46 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         post: operations["addInvoiceItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invoices and statements of an organization, the latest first
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listInvoicesOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices/{invoice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice of an organization, with the lines it has so far
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getInvoiceOf"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -817,6 +901,26 @@ export interface paths {
          * @description Needs the permission `billing:read` in the organization.
          */
         get: operations["listInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every line, tax and credit note of what became final, for accounting
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["exportInvoices"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1594,6 +1698,17 @@ export interface components {
             project?: string | null;
             scopes: string[];
         };
+        /** @description What changes for an organization at once, though it stays on its version. */
+        AtOnce: {
+            /** @description Limits that go less far, or are new. */
+            limits_down: components["schemas"]["FieldChange"][];
+            /** @description Limits that go further, or are no more (null): whole units, or `unlimited`. */
+            limits_up: components["schemas"]["FieldChange"][];
+            /** @description Routes of both blueprints that it couldn't use and can. */
+            routes_gained: string[];
+            /** @description Routes of both blueprints that it could use and can't any more. */
+            routes_lost: string[];
+        };
         Availability: {
             available: boolean;
             reason?: components["schemas"]["Reason"] | null;
@@ -1636,6 +1751,21 @@ export interface components {
             balance: components["schemas"]["Money"];
             /** @description Who is billed; null if that was never said. */
             profile: components["schemas"]["Profile"] | null;
+        };
+        /** @description What another blueprint would change. */
+        BlueprintEffects: {
+            /** @description The add-ons, also those that would be gone. */
+            add_ons: components["schemas"]["OfferedChange"][];
+            /** @description Whether it differs from the one in force. */
+            changed: boolean;
+            /** @description How many organizations it touches, and how. */
+            counts: components["schemas"]["Counts"];
+            /** @description What changes for every organization at once, whatever its plan. */
+            everyone: components["schemas"]["Everyone"];
+            /** @description The first 200 of them. */
+            organizations: components["schemas"]["OrganizationEffect"][];
+            /** @description The plans, also those that would be gone. */
+            plans: components["schemas"]["OfferedChange"][];
         };
         BlueprintInForce: {
             applied_at: components["schemas"]["Instant"];
@@ -1706,6 +1836,15 @@ export interface components {
              * @default null
              */
             when?: components["schemas"]["When"] | null;
+        };
+        /** @description What is new, gone, or means something else. */
+        Changes: {
+            /** @description What means something else now. */
+            changed: components["schemas"]["FieldChange"][];
+            /** @description Names that aren't there any more. */
+            gone: string[];
+            /** @description Names that weren't there. */
+            new: string[];
         };
         /** @description What a check has come to. */
         Checked: {
@@ -1798,6 +1937,44 @@ export interface components {
             /** @description Exactly, in major units: a decimal. */
             exact: string;
         };
+        /** @description How many organizations a blueprint touches. */
+        Counts: {
+            /**
+             * Format: uint64
+             * @description Those that get more at once.
+             */
+            gain_at_once: number;
+            /**
+             * Format: uint64
+             * @description Those that stay on a version that new subscribers don't get any more.
+             */
+            grandfathered: number;
+            /**
+             * Format: uint64
+             * @description Those that can't be moved, since the new version has no such price or the plan is gone.
+             */
+            immovable: number;
+            /**
+             * Format: uint64
+             * @description Those that get less at once.
+             */
+            lose_at_once: number;
+            /**
+             * Format: uint64
+             * @description All that it touches.
+             */
+            touched: number;
+            /**
+             * Format: uint64
+             * @description Those that would pay less.
+             */
+            would_pay_less: number;
+            /**
+             * Format: uint64
+             * @description Those that would pay more if they were moved to the new version.
+             */
+            would_pay_more: number;
+        };
         CreatedApiKey: {
             api_key: components["schemas"]["ApiKey"];
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
@@ -1845,6 +2022,15 @@ export interface components {
         EventId: string;
         /** @description An event, or a list of up to 1 000 of them, in the JSON format of CloudEvents 1.0. */
         Events: components["schemas"]["CloudEvent"] | components["schemas"]["CloudEvent"][];
+        /** @description What changes for every organization at once, whatever its plan. */
+        Everyone: {
+            /** @description What bounds. */
+            limits: components["schemas"]["Changes"];
+            /** @description What is counted. */
+            meters: components["schemas"]["Changes"];
+            /** @description What can be called. */
+            routes: components["schemas"]["Changes"];
+        };
         /** @description An exact number: a decimal where it has an end, else a fraction. */
         Exact: string;
         /** @description What became of a request, and why. */
@@ -1909,6 +2095,64 @@ export interface components {
             /** @description The person who acted. */
             user: components["schemas"]["UserId"] | null;
         };
+        /** @description Every line, tax and credit note of what became final. */
+        Export: {
+            items: components["schemas"]["ExportRow"][];
+        };
+        /** @description A row of an export. */
+        ExportRow: {
+            /** @description What it comes to; of taxes that prices contain, nothing. */
+            amount: components["schemas"]["Money"];
+            /** @description The country of who is billed. */
+            country: string;
+            /** @description Who is billed. */
+            customer: string;
+            /** @description For people. */
+            description: string;
+            /** @description When it is to be paid. */
+            due_at: components["schemas"]["Instant"] | null;
+            /** @description The invoice. */
+            invoice: components["schemas"]["InvoiceId"];
+            /** @description When the invoice became final, or the credit note was made. */
+            issued_at: components["schemas"]["Instant"];
+            /** @description Of what. */
+            item: string;
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            kind: "charge" | "credit" | "usage" | "overage" | "minimum" | "adjustment" | "one_off" | "tax" | "credit_note";
+            /**
+             * Format: int64
+             * @description The place of the line on the invoice; null for taxes and credit notes.
+             */
+            line: number | null;
+            /** @description The number of the invoice, or of the credit note. */
+            number: string;
+            /** @description When it was paid. */
+            paid_at: components["schemas"]["Instant"] | null;
+            /** @description The first instant after it. */
+            period_end: components["schemas"]["Instant"] | null;
+            /** @description The start of the time it is for. */
+            period_start: components["schemas"]["Instant"] | null;
+            /** @description How much of it. */
+            quantity: string;
+            /** @description Where the invoice stands. */
+            status: string;
+            /** @description Their number with the tax office. */
+            tax_id: string;
+        };
+        /** @description A field that differs. */
+        FieldChange: {
+            /** @description What it would say; null if nothing. */
+            after: unknown;
+            /** @description What it says now; null if nothing. */
+            before: unknown;
+            /** @description Which, such as `prices.USD.month` or `limits.members`. */
+            field: string;
+        };
+        /** @description The form of an export. */
+        Format: "csv" | "json";
         Health: {
             status: string;
         };
@@ -2030,6 +2274,22 @@ export interface components {
             /** @description How the amount came about. */
             work: unknown;
         };
+        /** @description An invoice, and whose it is. */
+        InvoiceOfOrganization: {
+            /** @description The invoice, without its lines. */
+            invoice: components["schemas"]["Invoice"];
+            /** @description Whose. */
+            org: components["schemas"]["OrgId"];
+            /** @description Their address. */
+            slug: string | null;
+        };
+        /** @description A page of a list. */
+        InvoiceOfOrganizationPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["InvoiceOfOrganization"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         /** @description A page of a list. */
         InvoicePage: {
             /** @description The items, in the list's order. */
@@ -2037,6 +2297,8 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @enum {string} */
+        InvoiceStatus: "draft" | "open" | "paid" | "void";
         /** @description A tax on an invoice. */
         InvoiceTax: {
             /** @description The tax. */
@@ -2358,6 +2620,32 @@ export interface components {
             amount: string;
             currency: string;
         };
+        /** @description What moving an organization to another version would change. */
+        Moved: {
+            /** @description What would recur; null if the version has no price in its currency and interval. */
+            after: components["schemas"]["Money"] | null;
+            /** @description What recurs each period now: plan, seats and add-ons. */
+            before: components["schemas"]["Money"];
+            /** @description What it would pay more each period, below zero what less. */
+            difference: components["schemas"]["Money"] | null;
+            /** @description Features it would have. */
+            features_gained: string[];
+            /** @description Features it wouldn't have any more. */
+            features_lost: string[];
+            /** @description How often it pays. */
+            interval: components["schemas"]["Interval"];
+            /** @description Limits that would go less far. */
+            limits_down: components["schemas"]["FieldChange"][];
+            /** @description Limits that would go further: whole units, or `unlimited`. */
+            limits_up: components["schemas"]["FieldChange"][];
+            /** @description What else differs, such as prices of usage and what features say. */
+            terms: components["schemas"]["FieldChange"][];
+            /**
+             * Format: uint32
+             * @description The version it would be on.
+             */
+            version: number;
+        };
         /** @description An offer. */
         Offer: {
             /** @description When it was asked for. */
@@ -2497,6 +2785,33 @@ export interface components {
                 [key: string]: components["schemas"]["UsagePrice"];
             };
         };
+        /** @description What becomes of a plan or an add-on. */
+        OfferedChange: {
+            /**
+             * @description What becomes of it.
+             * @enum {string}
+             */
+            change: "new" | "changed" | "unchanged" | "gone";
+            /** @description What differs between the versions. */
+            fields: components["schemas"]["FieldChange"][];
+            /** @description Its name. */
+            key: string;
+            /**
+             * Format: uint32
+             * @description The version that they would get.
+             */
+            next_version: number | null;
+            /**
+             * Format: uint64
+             * @description How many organizations are on any version of it.
+             */
+            subscribers: number;
+            /**
+             * Format: uint32
+             * @description The version that new subscribers get now.
+             */
+            version: number | null;
+        };
         /** @description What an operation cost. */
         OperationCost: {
             /** @description What they cost; null where no meter that counts them has a cost. */
@@ -2532,6 +2847,28 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Instant"];
+        };
+        /** @description What a blueprint changes for one organization. */
+        OrganizationEffect: {
+            /** @description What changes as soon as the blueprint is in force. */
+            at_once: components["schemas"]["AtOnce"];
+            /** @description What moving it to the new version of its plan would change; null if the plan doesn't change, or is gone. */
+            if_moved: components["schemas"]["Moved"] | null;
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+            /** @description When its period ends, with which it could be moved. */
+            period_end: components["schemas"]["Instant"];
+            /** @description The plan it is on. */
+            plan: string;
+            /** @description Whether its plan would be offered no more. */
+            plan_gone: boolean;
+            /** @description Its address. */
+            slug: string | null;
+            /**
+             * Format: uint32
+             * @description The version it is on, and stays on until it is moved.
+             */
+            version: number;
         };
         /** @description What may be changed of an organization. */
         OrganizationPatch: {
@@ -3290,6 +3627,20 @@ export interface components {
             /** @description Whether usage may go beyond the limits that have a price for it; otherwise it is refused there. */
             allows_overage: boolean;
         };
+        /** @description An organization with a test clock, and where that stands. */
+        TestClock: {
+            /** @description Its own time. */
+            now: components["schemas"]["Instant"];
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+        };
+        /** @description A page of a list. */
+        TestClockPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["TestClock"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         /** @description A tier. */
         Tier: {
             /** @description What is due once the tier is entered. The first tier's is due at once, for nothing too. */
@@ -3848,6 +4199,73 @@ export interface operations {
             };
         };
     };
+    planBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlueprintRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintEffects"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTestClocks: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestClockPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     advanceClock: {
         parameters: {
             query?: never;
@@ -3897,6 +4315,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlatformHealth"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAllInvoices: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description The form; JSON if not said. With CSV, `X-Next-Cursor` says where to go on. */
+                format?: components["schemas"]["Format"];
+                /** @description What became final, or if it isn't final was made, from this instant on. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Those that stand so; all if not said. */
+                status?: components["schemas"]["InvoiceStatus"] | null;
+                /** @description The same before this instant. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceOfOrganizationPage"];
+                    "text/csv": string;
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -4104,6 +4565,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ItemReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInvoicesOf: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoiceOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -5057,6 +5586,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportInvoices: {
+        parameters: {
+            query?: {
+                /** @description The form; CSV if not said. */
+                format?: components["schemas"]["Format"];
+                /** @description What became final from this instant on; a year before `to` if not said. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description What became final before this instant; until now, and by a test clock later, if not said. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                    "text/csv": string;
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod cost;
 mod explain;
+mod invoices;
 mod leases;
 mod live;
 mod metrics;

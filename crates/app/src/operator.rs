@@ -150,7 +150,7 @@ struct PlanReply {
 }
 
 /// The organization of this id or slug.
-fn organization(platform: &Platform, org: &str) -> Result<OrgId, Error> {
+pub(crate) fn organization(platform: &Platform, org: &str) -> Result<OrgId, Error> {
     let found = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?;
     Ok(found.id)
 }

@@ -84,7 +84,8 @@ fn usd(amount: &str) -> Json {
     json!({ "amount": amount, "currency": "USD" })
 }
 
-fn change(field: &str, before: Json, after: Json) -> Json {
+fn change(field: &str, before: impl Into<Json>, after: impl Into<Json>) -> Json {
+    let (before, after): (Json, Json) = (before.into(), after.into());
     json!({ "field": field, "before": before, "after": after })
 }
 
@@ -125,7 +126,7 @@ on_both_engines! {
         let changed = of(&effects["plans"], "key", "pro");
         assert_eq!((&changed["change"], &changed["version"], &changed["next_version"]), (&json!("changed"), &json!(1), &json!(2)));
         let price = of(&changed["fields"], "field", "prices.USD.month");
-        assert_eq!(price, &change("prices.USD.month", json!("29.00"), json!("39.00")));
+        assert_eq!(price, &change("prices.USD.month", "29.00", "39.00"));
         let gone = of(&effects["plans"], "key", "team");
         assert_eq!((&gone["change"], &gone["subscribers"]), (&json!("gone"), &json!(1)));
         let everyone = &effects["everyone"];
@@ -136,17 +137,17 @@ on_both_engines! {
         let moved = &acme["if_moved"];
         // Two further seats and the add-on cost what they did.
         assert_eq!((&moved["before"], &moved["after"], &moved["difference"]), (&usd("49.00"), &usd("59.00"), &usd("10.00")));
-        assert_eq!(moved["limits_up"], json!([change("members", json!(10), json!(20))]));
-        assert_eq!(moved["limits_down"], json!([change("requests_per_day", json!(1500), json!(1000))]));
+        assert_eq!(moved["limits_up"], json!([change("members", 10, 20)]));
+        assert_eq!(moved["limits_down"], json!([change("requests_per_day", 1500, 1000)]));
         assert_eq!((&moved["features_gained"], &moved["features_lost"]), (&json!(["api"]), &json!(["reports"])));
         of(&moved["terms"], "field", "usage.tokens.USD");
         assert_eq!(acme["at_once"]["routes_lost"], json!(["GET /reports"]));
-        assert_eq!(acme["at_once"]["limits_down"], json!([change("exports", Json::Null, json!(2))]));
-        assert_eq!(acme["at_once"]["limits_up"], json!([change("jobs", json!(5), Json::Null)]));
+        assert_eq!(acme["at_once"]["limits_down"], json!([change("exports", Json::Null, 2)]));
+        assert_eq!(acme["at_once"]["limits_up"], json!([change("jobs", 5, Json::Null)]));
         // Nothing is known of the new limit on a plan that is gone: it is closed there.
         let large = of(&effects["organizations"], "slug", "large");
         assert_eq!((&large["plan_gone"], &large["if_moved"]), (&json!(true), &Json::Null));
-        assert_eq!(large["at_once"]["limits_down"], json!([change("exports", Json::Null, json!(0))]));
+        assert_eq!(large["at_once"]["limits_down"], json!([change("exports", Json::Null, 0)]));
         let counts = &effects["counts"];
         assert_eq!((&counts["touched"], &counts["would_pay_more"], &counts["immovable"]), (&json!(3), &json!(1), &json!(1)));
 

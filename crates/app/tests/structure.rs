@@ -52,10 +52,11 @@ const ORDER: &[(&str, &[&str])] = &[
 const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/blueprint.rs", 3),
     ("app/src/explain.rs", 1),
+    ("app/src/invoices.rs", 3),
     ("app/src/metrics.rs", 1),
     ("app/src/offers.rs", 1),
     ("app/src/operator.rs", 4),
-    ("app/src/operator/billing.rs", 10),
+    ("app/src/operator/billing.rs", 11),
     ("app/src/operator/ledger.rs", 1),
     ("app/src/operator/limits.rs", 3),
     ("app/src/operator/offers.rs", 5),

@@ -12,6 +12,7 @@ mod charges;
 mod definition;
 pub mod effects;
 mod engine;
+pub mod export;
 pub mod http;
 pub mod invoice;
 pub mod offer;

@@ -54,6 +54,17 @@ statements! {
            AND ordinal < COALESCE((SELECT ordinal FROM invoice WHERE tenant_id = $1 AND id = $3), 9223372036854775807)
          ORDER BY ordinal DESC LIMIT $4");
     Ledger GET_INVOICE(tenant: Id, id: Id) = INVOICE;
+    Ledger EXPORT_LINES(tenant: Id, from: Int, to: Int, limit: Int) =
+        "SELECT i.id, i.number, i.status, i.currency, i.finalized_at, i.due_at, i.paid_at, i.taxes, i.customer,
+                l.position, l.kind, l.item, l.description, l.period_start, l.period_end, l.quantity, l.amount
+         FROM invoice i JOIN invoice_line l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.id
+         WHERE i.tenant_id = $1 AND i.kind = 'invoice' AND i.finalized_at >= $2 AND i.finalized_at < $3
+         ORDER BY i.finalized_at, i.ordinal, l.position LIMIT $4";
+    Ledger EXPORT_CREDIT_NOTES(tenant: Id, from: Int, to: Int, limit: Int) =
+        "SELECT i.id, i.status, i.currency, i.customer, n.number, n.amount, n.reason, n.created_at
+         FROM credit_note n JOIN invoice i ON i.tenant_id = n.tenant_id AND i.id = n.invoice_id
+         WHERE n.tenant_id = $1 AND n.created_at >= $2 AND n.created_at < $3
+         ORDER BY n.created_at, n.id LIMIT $4";
     Ledger GET_LINES(tenant: Id, invoice: Id) = LINES;
     Ledger GET_CREDIT_NOTES(tenant: Id, invoice: Id) = CREDIT_NOTES;
     Ledger GET_PROFILE(tenant: Id) = PROFILE;
@@ -177,6 +188,19 @@ statements! {
         "UPDATE invoice SET status = $3, paid_at = $4, voided_at = $5, credited = $6, due = $7
          WHERE tenant_id = $1 AND id = $2";
     Ledger INVOICE_OF(tenant: Id, id: Id) = INVOICE;
+    Ledger INVOICES_OF(tenant: Id, before: Id, limit: Int) =
+        concat!("SELECT ", invoice_columns!(), " FROM invoice
+         WHERE tenant_id = $1
+           AND ordinal < COALESCE((SELECT ordinal FROM invoice WHERE tenant_id = $1 AND id = $2), 9223372036854775807)
+         ORDER BY ordinal DESC LIMIT $3");
+    Ledger LIST_ALL_INVOICES(from: Int, to: Int, status: Text, before: Id, limit: Int) =
+        "SELECT tenant_id, id FROM invoice
+         WHERE kind = 'invoice' AND COALESCE(finalized_at, created_at) >= $1
+           AND COALESCE(finalized_at, created_at) < $2 AND ($3 = '' OR status = $3) AND id < $4
+         ORDER BY id DESC LIMIT $5";
+    Ledger TEST_CLOCKS_AFTER(after: Id, limit: Int) =
+        "SELECT tenant_id, clock_offset FROM subscription
+         WHERE clock_offset IS NOT NULL AND tenant_id > $1 ORDER BY tenant_id LIMIT $2";
     Ledger INVOICE_BY_OPERATION(tenant: Id, operation: Text) =
         concat!("SELECT ", invoice_columns!(), " FROM invoice WHERE tenant_id = $1 AND operation = $2");
     Ledger INVOICES_WAITING(tenant: Id) =

@@ -9,13 +9,16 @@ use crate::{
     plan::{current_version, small},
     store::{
         ALL_PLAN_VERSIONS, ALL_SUBSCRIPTIONS, ALLOW_OVERAGE, GET_SUBSCRIPTION, INSERT_SUBSCRIPTION,
-        POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS,
+        POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS, TEST_CLOCKS_AFTER,
     },
 };
-use insula_access::{Authorized, ChangeSubscription, ReadInvoices, ReadSubscription};
+use insula_access::{
+    AdvanceClock, Authorized, AuthorizedOperator, ChangeSubscription, ReadInvoices, ReadSubscription,
+};
 use insula_blueprint::Compiled;
 use insula_kernel::{
-    Currency, Env, Error, ErrorKind, Instant, InvoiceId, OrgId, Result, Scope as _, Span, SubscriptionId,
+    Currency, Cursor, Env, Error, ErrorKind, Instant, InvoiceId, OrgId, Page, PageRequest, Result,
+    Scope as _, Span, SubscriptionId,
 };
 use insula_limits::Entitlement;
 use insula_rating::{Anchor, Interval};
@@ -383,7 +386,7 @@ pub async fn preview(
     engine.made.clear();
     let Changed { at, when } = engine.change(request.into()).await?;
     let subscription = Subscription::of(engine.account.clone(), env.now());
-    let at_once = engine.made.iter().copied().collect::<Vec<_>>();
+    let at_once = engine.made.clone();
     let next = engine.foresee().await?;
     let mut invoice = None;
     for id in at_once {
@@ -528,6 +531,30 @@ pub async fn advance(
 pub async fn test_clocks(tx: &mut PlatformTx) -> Result<Vec<(OrgId, Span)>> {
     let found: Vec<(OrgId, i64)> = tx.fetch_all(&TEST_CLOCKS, args![]).await?;
     Ok(found.into_iter().map(|(org, ahead)| (org, Span::from_micros(ahead))).collect())
+}
+
+/// An organization with a test clock, and where that stands.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct TestClock {
+    /// The organization.
+    pub org: OrgId,
+    /// Its own time.
+    pub now: Instant,
+}
+
+/// The organizations that have a test clock, in the order of their ids.
+pub async fn clocks(
+    tx: &mut PlatformTx,
+    env: &Env,
+    _proof: &AuthorizedOperator<AdvanceClock>,
+    page: PageRequest,
+) -> Result<Page<TestClock>> {
+    let after = OrgId::from_uuid(page.after.map_or(uuid::Uuid::nil(), Cursor::id));
+    let found: Vec<(OrgId, i64)> =
+        tx.fetch_all(&TEST_CLOCKS_AFTER, args![after, i64::from(page.limit) + 1]).await?;
+    let now = env.now();
+    let page = Page::cut(found, page, |(org, _)| org.uuid());
+    Ok(page.map(|(org, ahead)| TestClock { org, now: now + Span::from_micros(ahead) }))
 }
 
 /// What every organization is entitled to, by the version of the plan it is on.

@@ -112,6 +112,7 @@ CREATE TABLE invoice (
     UNIQUE (tenant_id, operation),
     UNIQUE (tenant_id, ordinal)
 ){strict};
+CREATE UNIQUE INDEX invoice_id ON invoice (id);
 CREATE INDEX invoice_waiting ON invoice (tenant_id, status) WHERE status IN ('draft', 'open');
 --@ tenant invoice(tenant_id): select
 --@ platform invoice: select, insert, update
