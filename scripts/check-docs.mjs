@@ -19,6 +19,7 @@ function problems() {
   const made = [
     /ErrorKind::\w+,\s*"([a-z_]+(?:\.[a-z_]+)?)"/g,
     /conflict_at\([^;]*?"([a-z_]+\.[a-z_]+)"/g,
+    /\bconflict\(\s*"([a-z_]+\.[a-z_]+)"/g,
     /(?:Rejection::new|Self::new|refuse)\(\s*"(event\.[a-z_]+)"/g,
     /(?:\.error|\.warning|whole_file)\([^;]*?"(blueprint\.[a-z_]+)"/g,
     /\bcode: "(blueprint\.[a-z_]+)"/g,

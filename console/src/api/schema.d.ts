@@ -217,7 +217,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/operator/clock": {
+    "/v1/operator/blueprint/plan": {
         parameters: {
             query?: never;
             header?: never;
@@ -225,6 +225,30 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
+        /**
+         * What another blueprint would change, and which organizations gain, lose or pay what
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        post: operations["planBlueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/clock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The organizations that have a test clock, and where it stands
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        get: operations["listTestClocks"];
         put?: never;
         /**
          * Move the clocks of organizations that have a test clock
@@ -257,6 +281,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invoices of all organizations, the latest made first
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listAllInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/ledger/check": {
         parameters: {
             query?: never;
@@ -271,6 +315,66 @@ export interface paths {
         get: operations["checkLedger"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What organizations asked for and what was offered, the latest first
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listAllOffers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/offers/{offer}/quote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what an organization that asked would get, and for what
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["quoteOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/offers/{offer}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back an offer that wasn't answered
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["withdrawOffer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -311,6 +415,46 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         post: operations["addInvoiceItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invoices and statements of an organization, the latest first
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listInvoicesOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices/{invoice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice of an organization, with the lines it has so far
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getInvoiceOf"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -416,6 +560,26 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         delete: operations["removeLimitOverride"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Offer an organization a plan of its own
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["makeOffer"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -745,6 +909,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/invoices/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every line, tax and credit note of what became final, for accounting
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["exportInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}/invoices/upcoming": {
         parameters: {
             query?: never;
@@ -899,6 +1083,70 @@ export interface paths {
         get: operations["listMembers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/offers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was asked for and what is offered, the latest first
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["listOffers"];
+        put?: never;
+        /**
+         * Ask for a plan of the organization's own
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["requestOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/offers/{offer}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an offer: the subscription changes to it
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["acceptOffer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/offers/{offer}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decline an offer, or take back what was asked for
+         * @description Needs the permission `billing:manage` in the organization.
+         */
+        post: operations["declineOffer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1346,6 +1594,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptBody: {
+            /**
+             * @description When; if not said, more takes effect at once and less with the end of the period.
+             * @default null
+             */
+            when?: components["schemas"]["When"] | null;
+        };
+        /** @description What accepting an offer came to. */
+        AcceptedOffer: {
+            /** @description The offer. */
+            offer: components["schemas"]["Offer"];
+            /** @description The subscription as it is now. */
+            subscription: components["schemas"]["Subscription"];
+        };
         /** @description What can be had beside a plan. */
         AddOn: {
             features: {
@@ -1436,6 +1698,17 @@ export interface components {
             project?: string | null;
             scopes: string[];
         };
+        /** @description What changes for an organization at once, though it stays on its version. */
+        AtOnce: {
+            /** @description Limits that go less far, or are new. */
+            limits_down: components["schemas"]["FieldChange"][];
+            /** @description Limits that go further, or are no more (null): whole units, or `unlimited`. */
+            limits_up: components["schemas"]["FieldChange"][];
+            /** @description Routes of both blueprints that it couldn't use and can. */
+            routes_gained: string[];
+            /** @description Routes of both blueprints that it could use and can't any more. */
+            routes_lost: string[];
+        };
         Availability: {
             available: boolean;
             reason?: components["schemas"]["Reason"] | null;
@@ -1478,6 +1751,21 @@ export interface components {
             balance: components["schemas"]["Money"];
             /** @description Who is billed; null if that was never said. */
             profile: components["schemas"]["Profile"] | null;
+        };
+        /** @description What another blueprint would change. */
+        BlueprintEffects: {
+            /** @description The add-ons, also those that would be gone. */
+            add_ons: components["schemas"]["OfferedChange"][];
+            /** @description Whether it differs from the one in force. */
+            changed: boolean;
+            /** @description How many organizations it touches, and how. */
+            counts: components["schemas"]["Counts"];
+            /** @description What changes for every organization at once, whatever its plan. */
+            everyone: components["schemas"]["Everyone"];
+            /** @description The first 200 of them. */
+            organizations: components["schemas"]["OrganizationEffect"][];
+            /** @description The plans, also those that would be gone. */
+            plans: components["schemas"]["OfferedChange"][];
         };
         BlueprintInForce: {
             applied_at: components["schemas"]["Instant"];
@@ -1548,6 +1836,15 @@ export interface components {
              * @default null
              */
             when?: components["schemas"]["When"] | null;
+        };
+        /** @description What is new, gone, or means something else. */
+        Changes: {
+            /** @description What means something else now. */
+            changed: components["schemas"]["FieldChange"][];
+            /** @description Names that aren't there any more. */
+            gone: string[];
+            /** @description Names that weren't there. */
+            new: string[];
         };
         /** @description What a check has come to. */
         Checked: {
@@ -1640,6 +1937,44 @@ export interface components {
             /** @description Exactly, in major units: a decimal. */
             exact: string;
         };
+        /** @description How many organizations a blueprint touches. */
+        Counts: {
+            /**
+             * Format: uint64
+             * @description Those that get more at once.
+             */
+            gain_at_once: number;
+            /**
+             * Format: uint64
+             * @description Those that stay on a version that new subscribers don't get any more.
+             */
+            grandfathered: number;
+            /**
+             * Format: uint64
+             * @description Those that can't be moved, since the new version has no such price or the plan is gone.
+             */
+            immovable: number;
+            /**
+             * Format: uint64
+             * @description Those that get less at once.
+             */
+            lose_at_once: number;
+            /**
+             * Format: uint64
+             * @description All that it touches.
+             */
+            touched: number;
+            /**
+             * Format: uint64
+             * @description Those that would pay less.
+             */
+            would_pay_less: number;
+            /**
+             * Format: uint64
+             * @description Those that would pay more if they were moved to the new version.
+             */
+            would_pay_more: number;
+        };
         CreatedApiKey: {
             api_key: components["schemas"]["ApiKey"];
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
@@ -1687,6 +2022,15 @@ export interface components {
         EventId: string;
         /** @description An event, or a list of up to 1 000 of them, in the JSON format of CloudEvents 1.0. */
         Events: components["schemas"]["CloudEvent"] | components["schemas"]["CloudEvent"][];
+        /** @description What changes for every organization at once, whatever its plan. */
+        Everyone: {
+            /** @description What bounds. */
+            limits: components["schemas"]["Changes"];
+            /** @description What is counted. */
+            meters: components["schemas"]["Changes"];
+            /** @description What can be called. */
+            routes: components["schemas"]["Changes"];
+        };
         /** @description An exact number: a decimal where it has an end, else a fraction. */
         Exact: string;
         /** @description What became of a request, and why. */
@@ -1751,6 +2095,64 @@ export interface components {
             /** @description The person who acted. */
             user: components["schemas"]["UserId"] | null;
         };
+        /** @description Every line, tax and credit note of what became final. */
+        Export: {
+            items: components["schemas"]["ExportRow"][];
+        };
+        /** @description A row of an export. */
+        ExportRow: {
+            /** @description What it comes to; of taxes that prices contain, nothing. */
+            amount: components["schemas"]["Money"];
+            /** @description The country of who is billed. */
+            country: string;
+            /** @description Who is billed. */
+            customer: string;
+            /** @description For people. */
+            description: string;
+            /** @description When it is to be paid. */
+            due_at: components["schemas"]["Instant"] | null;
+            /** @description The invoice. */
+            invoice: components["schemas"]["InvoiceId"];
+            /** @description When the invoice became final, or the credit note was made. */
+            issued_at: components["schemas"]["Instant"];
+            /** @description Of what. */
+            item: string;
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            kind: "charge" | "credit" | "usage" | "overage" | "minimum" | "adjustment" | "one_off" | "tax" | "credit_note";
+            /**
+             * Format: int64
+             * @description The place of the line on the invoice; null for taxes and credit notes.
+             */
+            line: number | null;
+            /** @description The number of the invoice, or of the credit note. */
+            number: string;
+            /** @description When it was paid. */
+            paid_at: components["schemas"]["Instant"] | null;
+            /** @description The first instant after it. */
+            period_end: components["schemas"]["Instant"] | null;
+            /** @description The start of the time it is for. */
+            period_start: components["schemas"]["Instant"] | null;
+            /** @description How much of it. */
+            quantity: string;
+            /** @description Where the invoice stands. */
+            status: string;
+            /** @description Their number with the tax office. */
+            tax_id: string;
+        };
+        /** @description A field that differs. */
+        FieldChange: {
+            /** @description What it would say; null if nothing. */
+            after: unknown;
+            /** @description What it says now; null if nothing. */
+            before: unknown;
+            /** @description Which, such as `prices.USD.month` or `limits.members`. */
+            field: string;
+        };
+        /** @description The form of an export. */
+        Format: "csv" | "json";
         Health: {
             status: string;
         };
@@ -1872,6 +2274,22 @@ export interface components {
             /** @description How the amount came about. */
             work: unknown;
         };
+        /** @description An invoice, and whose it is. */
+        InvoiceOfOrganization: {
+            /** @description The invoice, without its lines. */
+            invoice: components["schemas"]["Invoice"];
+            /** @description Whose. */
+            org: components["schemas"]["OrgId"];
+            /** @description Their address. */
+            slug: string | null;
+        };
+        /** @description A page of a list. */
+        InvoiceOfOrganizationPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["InvoiceOfOrganization"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         /** @description A page of a list. */
         InvoicePage: {
             /** @description The items, in the list's order. */
@@ -1879,6 +2297,8 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @enum {string} */
+        InvoiceStatus: "draft" | "open" | "paid" | "void";
         /** @description A tax on an invoice. */
         InvoiceTax: {
             /** @description The tax. */
@@ -2200,6 +2620,198 @@ export interface components {
             amount: string;
             currency: string;
         };
+        /** @description What moving an organization to another version would change. */
+        Moved: {
+            /** @description What would recur; null if the version has no price in its currency and interval. */
+            after: components["schemas"]["Money"] | null;
+            /** @description What recurs each period now: plan, seats and add-ons. */
+            before: components["schemas"]["Money"];
+            /** @description What it would pay more each period, below zero what less. */
+            difference: components["schemas"]["Money"] | null;
+            /** @description Features it would have. */
+            features_gained: string[];
+            /** @description Features it wouldn't have any more. */
+            features_lost: string[];
+            /** @description How often it pays. */
+            interval: components["schemas"]["Interval"];
+            /** @description Limits that would go less far. */
+            limits_down: components["schemas"]["FieldChange"][];
+            /** @description Limits that would go further: whole units, or `unlimited`. */
+            limits_up: components["schemas"]["FieldChange"][];
+            /** @description What else differs, such as prices of usage and what features say. */
+            terms: components["schemas"]["FieldChange"][];
+            /**
+             * Format: uint32
+             * @description The version it would be on.
+             */
+            version: number;
+        };
+        /** @description An offer. */
+        Offer: {
+            /** @description When it was asked for. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Until when it can be accepted. */
+            expires_at: components["schemas"]["Instant"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["OfferId"];
+            /** @description What was asked for, in words. */
+            message: string;
+            /** @description Whose it is. */
+            org: components["schemas"]["OrgId"];
+            /** @description The plan it starts from. */
+            plan: string;
+            /**
+             * @description Where it stands.
+             * @enum {string}
+             */
+            status: "requested" | "offered" | "accepted" | "declined" | "withdrawn";
+            /** @description What is offered; null before it was quoted. */
+            terms: components["schemas"]["OfferTerms"] | null;
+            /** @description When it was last quoted or answered. */
+            updated_at: components["schemas"]["Instant"];
+        };
+        OfferBody: {
+            /**
+             * @description What it is about, in words.
+             * @default
+             */
+            message?: string;
+            /** @description The plan to start from. */
+            plan: string;
+            /** @description What is offered. */
+            quote: components["schemas"]["OfferQuote"];
+        };
+        OfferId: string;
+        /** @description A page of a list. */
+        OfferPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Offer"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        /** @description What the operator offers. What isn't said is as the plan it starts from has it. */
+        OfferQuote: {
+            /** @description The currency it is billed in. */
+            currency: components["schemas"]["Currency"];
+            /** @description Until when it can be accepted, in the organization's own time. */
+            expires_at: components["schemas"]["Instant"];
+            /**
+             * @description What it offers besides: flags, whole numbers or words.
+             * @default {}
+             */
+            features?: {
+                [key: string]: unknown;
+            };
+            /** @description How often it is paid. */
+            interval: components["schemas"]["Interval"];
+            /**
+             * @description How far limits go; null is unlimited.
+             * @default {}
+             */
+            limits?: {
+                [key: string]: number | null;
+            };
+            /** @description The least that a period comes to, recurring charges and usage together. */
+            minimum?: components["schemas"]["Money"] | null;
+            /**
+             * @description What it costs to go beyond quotas, priced like usage; null has no price.
+             * @default {}
+             */
+            overage?: {
+                [key: string]: unknown;
+            };
+            /** @description What each period costs. */
+            price: components["schemas"]["Money"];
+            /** @description What is billed by the head. */
+            seats?: components["schemas"]["QuotedSeats"] | null;
+            /** @description What it is called on invoices; as the plan is if not said. */
+            title?: string | null;
+            /**
+             * Format: uint32
+             * @description With how many days of trial it begins; with none if not said.
+             */
+            trial_days?: number | null;
+            /**
+             * @description What usage costs by meter, as under `usage` in a blueprint; null costs nothing.
+             * @default {}
+             */
+            usage?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description What an organization asks for. */
+        OfferRequest: {
+            /**
+             * @description What is wanted, in words.
+             * @default
+             */
+            message?: string;
+            /** @description The plan to start from. */
+            plan: string;
+        };
+        /** @enum {string} */
+        OfferStatus: "requested" | "offered" | "accepted" | "declined" | "withdrawn";
+        /** @description What is offered. */
+        OfferTerms: {
+            /** @description What it offers besides. */
+            features: unknown;
+            /** @description How often it is paid. */
+            interval: components["schemas"]["Interval"];
+            /** @description How far limits go; null is unlimited. */
+            limits: {
+                [key: string]: number | null;
+            };
+            /** @description The least that a period comes to. */
+            minimum: components["schemas"]["Money"] | null;
+            /** @description What it costs to go beyond quotas, by limit. */
+            overage: {
+                [key: string]: components["schemas"]["UsagePrice"];
+            };
+            /** @description What the plan will be called in the subscription. */
+            plan: string;
+            /** @description What each period costs. */
+            price: components["schemas"]["Money"];
+            /** @description What is billed by the head. */
+            seats: components["schemas"]["QuotedSeats"] | null;
+            /** @description What it is called on invoices. */
+            title: string | null;
+            /**
+             * Format: uint32
+             * @description With how many days of trial it begins.
+             */
+            trial_days: number | null;
+            /** @description What usage costs, by meter. */
+            usage: {
+                [key: string]: components["schemas"]["UsagePrice"];
+            };
+        };
+        /** @description What becomes of a plan or an add-on. */
+        OfferedChange: {
+            /**
+             * @description What becomes of it.
+             * @enum {string}
+             */
+            change: "new" | "changed" | "unchanged" | "gone";
+            /** @description What differs between the versions. */
+            fields: components["schemas"]["FieldChange"][];
+            /** @description Its name. */
+            key: string;
+            /**
+             * Format: uint32
+             * @description The version that they would get.
+             */
+            next_version: number | null;
+            /**
+             * Format: uint64
+             * @description How many organizations are on any version of it.
+             */
+            subscribers: number;
+            /**
+             * Format: uint32
+             * @description The version that new subscribers get now.
+             */
+            version: number | null;
+        };
         /** @description What an operation cost. */
         OperationCost: {
             /** @description What they cost; null where no meter that counts them has a cost. */
@@ -2235,6 +2847,28 @@ export interface components {
             status: components["schemas"]["Status"];
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Instant"];
+        };
+        /** @description What a blueprint changes for one organization. */
+        OrganizationEffect: {
+            /** @description What changes as soon as the blueprint is in force. */
+            at_once: components["schemas"]["AtOnce"];
+            /** @description What moving it to the new version of its plan would change; null if the plan doesn't change, or is gone. */
+            if_moved: components["schemas"]["Moved"] | null;
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+            /** @description When its period ends, with which it could be moved. */
+            period_end: components["schemas"]["Instant"];
+            /** @description The plan it is on. */
+            plan: string;
+            /** @description Whether its plan would be offered no more. */
+            plan_gone: boolean;
+            /** @description Its address. */
+            slug: string | null;
+            /**
+             * Format: uint32
+             * @description The version it is on, and stays on until it is moved.
+             */
+            version: number;
         };
         /** @description What may be changed of an organization. */
         OrganizationPatch: {
@@ -2619,6 +3253,16 @@ export interface components {
             /** @description The quantity, as a decimal. */
             quantity: string;
         };
+        /** @description What is billed by the head. */
+        QuotedSeats: {
+            /**
+             * Format: uint64
+             * @description How many the price covers.
+             */
+            included: number;
+            /** @description What each further one costs. */
+            price: components["schemas"]["Money"];
+        };
         /** @enum {string} */
         Reason: "taken" | "reserved" | "invalid";
         ReasonRequest: {
@@ -2982,6 +3626,20 @@ export interface components {
         TermsBody: {
             /** @description Whether usage may go beyond the limits that have a price for it; otherwise it is refused there. */
             allows_overage: boolean;
+        };
+        /** @description An organization with a test clock, and where that stands. */
+        TestClock: {
+            /** @description Its own time. */
+            now: components["schemas"]["Instant"];
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+        };
+        /** @description A page of a list. */
+        TestClockPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["TestClock"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
         };
         /** @description A tier. */
         Tier: {
@@ -3541,6 +4199,73 @@ export interface operations {
             };
         };
     };
+    planBlueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlueprintRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintEffects"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTestClocks: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestClockPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     advanceClock: {
         parameters: {
             query?: never;
@@ -3603,6 +4328,49 @@ export interface operations {
             };
         };
     };
+    listAllInvoices: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description The form; JSON if not said. With CSV, `X-Next-Cursor` says where to go on. */
+                format?: components["schemas"]["Format"];
+                /** @description What became final, or if it isn't final was made, from this instant on. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Those that stand so; all if not said. */
+                status?: components["schemas"]["InvoiceStatus"] | null;
+                /** @description The same before this instant. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceOfOrganizationPage"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     checkLedger: {
         parameters: {
             query?: {
@@ -3624,6 +4392,108 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAllOffers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Those that stand so; all if not said. */
+                status?: components["schemas"]["OfferStatus"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quoteOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferQuote"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -3695,6 +4565,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ItemReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listInvoicesOf: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoiceOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -3892,6 +4830,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {
@@ -4623,6 +5599,45 @@ export interface operations {
             };
         };
     };
+    exportInvoices: {
+        parameters: {
+            query?: {
+                /** @description The form; CSV if not said. */
+                format?: components["schemas"]["Format"];
+                /** @description What became final from this instant on; a year before `to` if not said. */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description What became final before this instant; until now, and by a test clock later, if not said. */
+                to?: components["schemas"]["Instant"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getUpcomingInvoice: {
         parameters: {
             query?: never;
@@ -4879,6 +5894,151 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOffers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptOffer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedOffer"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    declineOffer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                offer: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

@@ -15,12 +15,12 @@ pub use caller::{Authorized, AuthorizedOperator, Caller, OperatorCaller};
 pub use explain::{Explanation, Reason, explain};
 pub use grant::{Grant, GrantedOn, effective_permissions, ensure_grantable};
 pub use operation::{
-    AdvanceClock, ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey, CreateProject,
-    CreateService, CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers,
-    ListOrganizations, ListProjects, ListServices, ListTeams, ManageBilling, OPERATIONS, OPERATOR_OPERATIONS,
-    Operation, OperationInfo, OperatorOperation, OverrideLimits, ReadBilling, ReadBlueprint, ReadHealth,
-    ReadInvoices, ReadLimits, ReadOrganization, ReadSubscription, ReadUsage, RevokeKey, RevokeService,
-    RotateKey, SuspendOrganization, TenantOperation, UpdateBillingProfile, UpdateKey, UpdateOrganization,
-    UpdateProject, UpdateTeam,
+    AdvanceClock, AnswerOffer, ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey,
+    CreateProject, CreateService, CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers,
+    ListOrganizations, ListProjects, ListServices, ListTeams, ManageBilling, ManageOffers, OPERATIONS,
+    OPERATOR_OPERATIONS, Operation, OperationInfo, OperatorOperation, OverrideLimits, PlanBlueprint,
+    ReadBilling, ReadBlueprint, ReadHealth, ReadInvoices, ReadLimits, ReadOffers, ReadOrganization,
+    ReadSubscription, ReadUsage, RequestOffer, RevokeKey, RevokeService, RotateKey, SuspendOrganization,
+    TenantOperation, UpdateBillingProfile, UpdateKey, UpdateOrganization, UpdateProject, UpdateTeam,
 };
 pub use principal::Principal;

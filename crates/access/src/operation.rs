@@ -104,6 +104,12 @@ operations! {
         ReadInvoices = "readInvoices" needs BILLING_READ;
         /// Say who is billed.
         UpdateBillingProfile = "updateBillingProfile" needs BILLING_MANAGE;
+        /// See what the operator was asked for and has offered.
+        ReadOffers = "readOffers" needs BILLING_READ;
+        /// Ask the operator for a plan of the organization's own.
+        RequestOffer = "requestOffer" needs BILLING_MANAGE;
+        /// Accept or decline what the operator offers.
+        AnswerOffer = "answerOffer" needs BILLING_MANAGE;
         /// See every limit with what is used of it.
         ReadLimits = "readLimits" needs USAGE_READ;
     }
@@ -121,6 +127,8 @@ operations! {
         ReadHealth = "readHealth" needs OPERATOR_READ;
         /// See the blueprint that is in place.
         ReadBlueprint = "readBlueprint" needs OPERATOR_READ;
+        /// See what another version of the blueprint would change.
+        PlanBlueprint = "planBlueprint" needs OPERATOR_READ;
         /// Put another version of the blueprint in place.
         ApplyBlueprint = "applyBlueprint" needs BLUEPRINT_APPLY;
         /// Set how far a limit goes for one organization.
@@ -129,6 +137,8 @@ operations! {
         ReadBilling = "readBilling" needs OPERATOR_READ;
         /// Change what organizations are charged: pay, void and credit invoices, add items, move subscribers.
         ManageBilling = "manageBilling" needs OPERATOR_MANAGE;
+        /// Make, quote and withdraw offers.
+        ManageOffers = "manageOffers" needs OPERATOR_MANAGE;
         /// Move the clock of an organization that has a test clock.
         AdvanceClock = "advanceClock" needs OPERATOR_MANAGE;
         /// Stop an organization's traffic.

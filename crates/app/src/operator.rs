@@ -3,10 +3,13 @@
 pub(crate) mod billing;
 mod ledger;
 mod limits;
+mod offers;
+mod plan;
 
 use crate::{blueprint, platform::Platform};
 use axum::extract::{Path, State as Extract};
 use insula_access::{ApplyBlueprint, ListOrganizations, ReadBlueprint, SuspendOrganization};
+use insula_blueprint::Compiled;
 use insula_kernel::{Error, ErrorKind, Instant, OrgId, Page, PageRequest};
 use insula_storage::Store;
 use insula_tenancy::{Organization, Status};
@@ -86,6 +89,8 @@ pub(crate) fn api() -> Api<Platform> {
         .merge(limits::api())
         .merge(ledger::api())
         .merge(billing::api())
+        .merge(offers::api())
+        .merge(plan::api())
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -145,7 +150,7 @@ struct PlanReply {
 }
 
 /// The organization of this id or slug.
-fn organization(platform: &Platform, org: &str) -> Result<OrgId, Error> {
+pub(crate) fn organization(platform: &Platform, org: &str) -> Result<OrgId, Error> {
     let found = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?;
     Ok(found.id)
 }
@@ -227,16 +232,22 @@ async fn get_blueprint(
     }))
 }
 
+/// The blueprint of a text that has no mistakes.
+fn checked(source: &str) -> Result<Compiled, Error> {
+    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, source)
+        .map_err(|mistakes| Error::new(ErrorKind::Invalid, "blueprint.invalid", mistakes.to_string()))?;
+    Ok(checked.compile())
+}
+
 async fn apply_blueprint(
     Extract(platform): Extract<Platform>,
     Operator(proof): Operator<ApplyBlueprint>,
     info: RequestInfo,
     Json(request): Json<BlueprintRequest>,
 ) -> Result<Json<BlueprintReply>, Failure> {
-    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &request.source)
-        .map_err(|mistakes| Error::new(ErrorKind::Invalid, "blueprint.invalid", mistakes.to_string()))?;
+    let compiled = checked(&request.source)?;
     let actor = info.actor(proof.principal());
-    let applied = blueprint::apply(&platform, &proof, checked.compile(), &request.source, &actor).await?;
+    let applied = blueprint::apply(&platform, &proof, compiled, &request.source, &actor).await?;
     Ok(Json(BlueprintReply {
         version: applied.number,
         changed: applied.changed,

@@ -1,8 +1,8 @@
 //! The API as a whole: every slice's endpoints, the document that describes them, the console.
 
 use crate::{
-    console, explain, leases, operator, platform::Platform, projects::KeysOfProjects, public, report,
-    sign_up::SlugQueue, subscriptions,
+    console, explain, invoices, leases, offers, operator, platform::Platform, projects::KeysOfProjects,
+    public, report, sign_up::SlugQueue, subscriptions,
 };
 use axum::{Extension, Router, routing::get};
 use http::header;
@@ -44,7 +44,7 @@ fn endpoints() -> Endpoints {
         identity: insula_identity::http::api(),
         metering: insula_metering::http::api(),
         billing: insula_billing::http::api(),
-        subscriptions: subscriptions::api(),
+        subscriptions: subscriptions::api().merge(offers::api()).merge(invoices::api()),
         report: report::api(),
         explain: explain::api(),
         leases: leases::api(),

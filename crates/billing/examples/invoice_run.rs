@@ -74,7 +74,7 @@ async fn measure(kind: Kind, subscriptions: usize, events: usize) -> Result<(), 
         writer.settle(ticket, &Settlement { used: (&charges).into(), ..settlement })?;
     }
     drop(writer);
-    Settler::new(store.open().await, tail, env.clone()).catch_up().await?;
+    Settler::new(storage.clone(), tail, env.clone()).catch_up().await?;
 
     clock.advance(Span::from_days(29));
     let start = Instant::now();

@@ -20,6 +20,9 @@ pub struct Definition {
     /// What people see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// The plan that an organization's own was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Prices by interval and currency.
     pub prices: Vec<Recurring>,
     /// How far each limit goes; null is unlimited.
@@ -189,6 +192,7 @@ impl Definition {
         });
         Self {
             title: plan.title.clone(),
+            base: None,
             prices: recurring(&plan.prices),
             limits: limits.collect(),
             features: json!(plan.features),
@@ -214,9 +218,11 @@ impl Definition {
 
     /// What it entitles to under a blueprint, on these terms. For a limit that the version knew nothing of, what the plan
     /// offers now counts; where it is offered no more, the limit is closed until the operator moves its subscribers.
-    /// Seats and add-ons come on top, and what the operator has set for the organization alone before all.
+    /// Seats and add-ons come on top, and what the operator has set for the organization alone before all. An
+    /// organization's own plan counts as the one it was made from.
     #[must_use]
     pub fn entitlement(&self, plan: &str, version: u32, blueprint: &Compiled, terms: &Terms) -> Entitlement {
+        let plan = self.base.as_deref().unwrap_or(plan);
         let bound = |(index, limit): (LimitIndex, &Limit)| {
             let units = self.units(plan, index, limit, blueprint, terms);
             let priced = self.overage.iter().any(|overage| overage.limit == limit.name);
@@ -236,6 +242,20 @@ impl Definition {
             clock: terms.clock,
             service: terms.service,
         }
+    }
+
+    /// How far each limit of a blueprint goes on these terms, in whole units; `None` is unlimited.
+    pub(crate) fn bounds(
+        &self,
+        plan: &str,
+        blueprint: &Compiled,
+        terms: &Terms,
+    ) -> BTreeMap<String, Option<u64>> {
+        let plan = self.base.as_deref().unwrap_or(plan);
+        let bound = |(index, limit): (LimitIndex, &Limit)| {
+            (limit.name.clone(), self.units(plan, index, limit, blueprint, terms))
+        };
+        blueprint.indexed_limits().map(bound).collect()
     }
 
     /// How far a limit goes, in whole units; `None` is unlimited.
@@ -269,7 +289,7 @@ impl Definition {
     }
 
     /// Whether each feature is there: a flag that is set, or a word other than `none`. A number offers nothing by itself.
-    fn features(&self, terms: &Terms) -> BTreeMap<Box<str>, bool> {
+    pub(crate) fn features(&self, terms: &Terms) -> BTreeMap<Box<str>, bool> {
         let is_there = |value: &Json| match value {
             Json::Bool(flag) => *flag,
             Json::String(text) => !text.is_empty() && text != "none",
@@ -299,21 +319,30 @@ impl AddOnDefinition {
 
 impl OverageTerms {
     fn of(index: LimitIndex, overage: &Overage, blueprint: &Compiled) -> Option<Self> {
-        let limit = blueprint.limit(index)?;
-        let LimitKind::Quota { meter, window, .. } = limit.kind else { return None };
-        let Meter { name, scale, .. } = blueprint.meter(meter)?;
         let per = Decimal::from_scaled(i64::try_from(overage.per).unwrap_or(i64::MAX), 0);
         let price = |(currency, unit): &(Currency, Decimal)| {
             (currency.code().to_owned(), Price::new(Model::Package { unit: *unit, per }))
         };
-        Some(Self {
-            limit: limit.name.clone(),
-            meter: name.clone(),
-            scale: *scale,
-            window: QuotaWindow::name(window).to_owned(),
-            prices: overage.prices.iter().map(price).collect(),
-        })
+        overage_terms(index, overage.prices.iter().map(price).collect(), blueprint)
     }
+}
+
+/// What it costs to go beyond a limit, if that is a quota.
+pub(crate) fn overage_terms(
+    index: LimitIndex,
+    prices: BTreeMap<String, Price>,
+    blueprint: &Compiled,
+) -> Option<OverageTerms> {
+    let limit = blueprint.limit(index)?;
+    let LimitKind::Quota { meter, window, .. } = limit.kind else { return None };
+    let Meter { name, scale, .. } = blueprint.meter(meter)?;
+    Some(OverageTerms {
+        limit: limit.name.clone(),
+        meter: name.clone(),
+        scale: *scale,
+        window: QuotaWindow::name(window).to_owned(),
+        prices,
+    })
 }
 
 fn recurring(prices: &[insula_blueprint::Price]) -> Vec<Recurring> {

@@ -9,6 +9,7 @@ mod change;
 mod finalize;
 mod life;
 mod money;
+mod trial;
 mod usage;
 
 pub use change::{AnchorChange, When};

@@ -19,6 +19,16 @@ macro_rules! line_columns {
     };
 }
 
+macro_rules! offer_columns {
+    () => {
+        "tenant_id, id, status, plan, request, definition, currency, interval, expires_at, created_at, updated_at"
+    };
+}
+
+const OFFER: &str = concat!("SELECT ", offer_columns!(), " FROM offer WHERE tenant_id = $1 AND id = $2");
+const NEW_OFFER: &str = "INSERT INTO offer (tenant_id, id, status, plan, request, created_at, updated_at)
+         VALUES ($1, $2, 'requested', $3, $4, $5, $5)";
+const OPEN: &str = "SELECT count(*) FROM offer WHERE tenant_id = $1 AND status IN ('requested', 'offered')";
 const INVOICE: &str =
     concat!("SELECT ", invoice_columns!(), " FROM invoice WHERE tenant_id = $1 AND id = $2");
 const LINES: &str = concat!(
@@ -44,6 +54,17 @@ statements! {
            AND ordinal < COALESCE((SELECT ordinal FROM invoice WHERE tenant_id = $1 AND id = $3), 9223372036854775807)
          ORDER BY ordinal DESC LIMIT $4");
     Ledger GET_INVOICE(tenant: Id, id: Id) = INVOICE;
+    Ledger EXPORT_LINES(tenant: Id, from: Int, to: Int, limit: Int) =
+        "SELECT i.id, i.number, i.status, i.currency, i.finalized_at, i.due_at, i.paid_at, i.taxes, i.customer,
+                l.position, l.kind, l.item, l.description, l.period_start, l.period_end, l.quantity, l.amount
+         FROM invoice i JOIN invoice_line l ON l.tenant_id = i.tenant_id AND l.invoice_id = i.id
+         WHERE i.tenant_id = $1 AND i.kind = 'invoice' AND i.finalized_at >= $2 AND i.finalized_at < $3
+         ORDER BY i.finalized_at, i.ordinal, l.position LIMIT $4";
+    Ledger EXPORT_CREDIT_NOTES(tenant: Id, from: Int, to: Int, limit: Int) =
+        "SELECT i.id, i.status, i.currency, i.customer, n.number, n.amount, n.reason, n.created_at
+         FROM credit_note n JOIN invoice i ON i.tenant_id = n.tenant_id AND i.id = n.invoice_id
+         WHERE n.tenant_id = $1 AND n.created_at >= $2 AND n.created_at < $3
+         ORDER BY n.created_at, n.id LIMIT $4";
     Ledger GET_LINES(tenant: Id, invoice: Id) = LINES;
     Ledger GET_CREDIT_NOTES(tenant: Id, invoice: Id) = CREDIT_NOTES;
     Ledger GET_PROFILE(tenant: Id) = PROFILE;
@@ -54,6 +75,14 @@ statements! {
          ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name, address = excluded.address,
              country = excluded.country, tax_id = excluded.tax_id, email = excluded.email,
              updated_at = excluded.updated_at";
+    Ledger INSERT_OFFER(tenant: Id, id: Id, plan: Text, request: Text, now: Int) = NEW_OFFER;
+    Ledger OPEN_OFFERS(tenant: Id) = OPEN;
+    Ledger GET_OFFER(tenant: Id, id: Id) = OFFER;
+    Ledger LIST_OFFERS(tenant: Id, before: Id, limit: Int) =
+        concat!("SELECT ", offer_columns!(), " FROM offer WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+    Ledger ANSWER_OFFER(tenant: Id, id: Id, status: Text, now: Int) =
+        "UPDATE offer SET status = $3, updated_at = $4
+         WHERE tenant_id = $1 AND id = $2 AND status IN ('requested', 'offered')";
 }
 
 statements! {
@@ -69,6 +98,9 @@ statements! {
         "SELECT version, digest FROM plan_version WHERE plan = $1 ORDER BY version DESC LIMIT 1";
     Ledger INSERT_PLAN(plan: Text, version: Int, digest: Text, definition: Text, now: Int) =
         "INSERT INTO plan_version (plan, version, digest, definition, created_at) VALUES ($1, $2, $3, $4, $5)";
+    Ledger CURRENT_DIGESTS() =
+        "SELECT plan, version, digest FROM plan_version v
+         WHERE version = (SELECT max(o.version) FROM plan_version o WHERE o.plan = v.plan)";
     Ledger CURRENT_VERSIONS() = "SELECT plan, max(version) FROM plan_version GROUP BY plan";
 
     Ledger INSERT_SUBSCRIPTION(
@@ -156,6 +188,19 @@ statements! {
         "UPDATE invoice SET status = $3, paid_at = $4, voided_at = $5, credited = $6, due = $7
          WHERE tenant_id = $1 AND id = $2";
     Ledger INVOICE_OF(tenant: Id, id: Id) = INVOICE;
+    Ledger INVOICES_OF(tenant: Id, before: Id, limit: Int) =
+        concat!("SELECT ", invoice_columns!(), " FROM invoice
+         WHERE tenant_id = $1
+           AND ordinal < COALESCE((SELECT ordinal FROM invoice WHERE tenant_id = $1 AND id = $2), 9223372036854775807)
+         ORDER BY ordinal DESC LIMIT $3");
+    Ledger LIST_ALL_INVOICES(from: Int, to: Int, status: Text, before: Id, limit: Int) =
+        "SELECT tenant_id, id FROM invoice
+         WHERE kind = 'invoice' AND COALESCE(finalized_at, created_at) >= $1
+           AND COALESCE(finalized_at, created_at) < $2 AND ($3 = '' OR status = $3) AND id < $4
+         ORDER BY id DESC LIMIT $5";
+    Ledger TEST_CLOCKS_AFTER(after: Id, limit: Int) =
+        "SELECT tenant_id, clock_offset FROM subscription
+         WHERE clock_offset IS NOT NULL AND tenant_id > $1 ORDER BY tenant_id LIMIT $2";
     Ledger INVOICE_BY_OPERATION(tenant: Id, operation: Text) =
         concat!("SELECT ", invoice_columns!(), " FROM invoice WHERE tenant_id = $1 AND operation = $2");
     Ledger INVOICES_WAITING(tenant: Id) =
@@ -204,6 +249,25 @@ statements! {
          WHERE tenant_id = $1 AND currency = $2 AND invoice_id IS NULL ORDER BY created_at, id";
     Ledger TAKE_ONE_OFFS(tenant: Id, currency: Text, invoice: Id) =
         "UPDATE one_off_item SET invoice_id = $3 WHERE tenant_id = $1 AND currency = $2 AND invoice_id IS NULL";
+
+    Ledger INSERT_OFFER_FOR(tenant: Id, id: Id, plan: Text, request: Text, now: Int) = NEW_OFFER;
+    Ledger OPEN_OFFERS_OF(tenant: Id) = OPEN;
+    Ledger OFFER_OF(tenant: Id, id: Id) = concat!("SELECT ", offer_columns!(), " FROM offer
+         WHERE tenant_id = $1 AND id = $2 {lock}");
+    Ledger LOCK_OFFER(id: Id) = concat!("SELECT ", offer_columns!(), " FROM offer WHERE id = $1 {lock}");
+    Ledger ACCEPTED_OFFER(tenant: Id, id: Id) =
+        "SELECT id FROM offer WHERE tenant_id = $1 AND id = $2 AND status = 'accepted'";
+    Ledger LIST_ALL_OFFERS(status: Text, before: Id, limit: Int) =
+        concat!("SELECT ", offer_columns!(), " FROM offer
+         WHERE ($1 = '' OR status = $1) AND id < $2 ORDER BY id DESC LIMIT $3");
+    Ledger QUOTE_OFFER(
+        tenant: Id, id: Id, definition: Text, currency: Text, interval: Text, expires: Int, now: Int,
+    ) =
+        "UPDATE offer SET status = 'offered', definition = $3, currency = $4, interval = $5, expires_at = $6,
+             updated_at = $7
+         WHERE tenant_id = $1 AND id = $2";
+    Ledger MARK_OFFER(tenant: Id, id: Id, status: Text, now: Int) =
+        "UPDATE offer SET status = $3, updated_at = $4 WHERE tenant_id = $1 AND id = $2";
 
     Ledger SET_OVERRIDE(tenant: Id, limit: Text, bound: Int, reason: Text, by: Text, now: Int) =
         "INSERT INTO limit_override (tenant_id, limit_name, bound, reason, set_by, set_at)

@@ -9,13 +9,16 @@ use crate::{
     plan::{current_version, small},
     store::{
         ALL_PLAN_VERSIONS, ALL_SUBSCRIPTIONS, ALLOW_OVERAGE, GET_SUBSCRIPTION, INSERT_SUBSCRIPTION,
-        POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS,
+        POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS, TEST_CLOCKS_AFTER,
     },
 };
-use insula_access::{Authorized, ChangeSubscription, ReadInvoices, ReadSubscription};
+use insula_access::{
+    AdvanceClock, Authorized, AuthorizedOperator, ChangeSubscription, ReadInvoices, ReadSubscription,
+};
 use insula_blueprint::Compiled;
 use insula_kernel::{
-    Currency, Env, Error, ErrorKind, Instant, InvoiceId, OrgId, Result, Scope as _, Span, SubscriptionId,
+    Currency, Cursor, Env, Error, ErrorKind, Instant, InvoiceId, OrgId, Page, PageRequest, Result,
+    Scope as _, Span, SubscriptionId,
 };
 use insula_limits::Entitlement;
 use insula_rating::{Anchor, Interval};
@@ -95,7 +98,7 @@ pub struct Pending {
 }
 
 impl Subscription {
-    fn of(account: Account, real: Instant) -> Self {
+    pub(crate) fn of(account: Account, real: Instant) -> Self {
         let now = account.time(real);
         let taken = |config: &Config| {
             config
@@ -532,6 +535,30 @@ pub async fn test_clocks(tx: &mut PlatformTx) -> Result<Vec<(OrgId, Span)>> {
     Ok(found.into_iter().map(|(org, ahead)| (org, Span::from_micros(ahead))).collect())
 }
 
+/// An organization with a test clock, and where that stands.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct TestClock {
+    /// The organization.
+    pub org: OrgId,
+    /// Its own time.
+    pub now: Instant,
+}
+
+/// The organizations that have a test clock, in the order of their ids.
+pub async fn clocks(
+    tx: &mut PlatformTx,
+    env: &Env,
+    _proof: &AuthorizedOperator<AdvanceClock>,
+    page: PageRequest,
+) -> Result<Page<TestClock>> {
+    let after = OrgId::from_uuid(page.after.map_or(uuid::Uuid::nil(), Cursor::id));
+    let found: Vec<(OrgId, i64)> =
+        tx.fetch_all(&TEST_CLOCKS_AFTER, args![after, i64::from(page.limit) + 1]).await?;
+    let now = env.now();
+    let page = Page::cut(found, page, |(org, _)| org.uuid());
+    Ok(page.map(|(org, ahead)| TestClock { org, now: now + Span::from_micros(ahead) }))
+}
+
 /// What every organization is entitled to, by the version of the plan it is on.
 pub async fn entitlements(tx: &mut PlatformTx, blueprint: &Compiled) -> Result<Vec<(OrgId, Entitlement)>> {
     let versions = Versions::read(tx).await?;
@@ -566,7 +593,7 @@ pub async fn entitlement_of(
     Ok(Some(offer.plan.entitlement(&config.plan, version, blueprint, &terms)))
 }
 
-fn terms_of(
+pub(crate) fn terms_of(
     account: &Account,
     add_ons: Vec<(Arc<AddOnDefinition>, u32)>,
     overrides: HashMap<String, Option<u64>>,
@@ -583,13 +610,13 @@ fn terms_of(
 }
 
 /// Every version of every plan and add-on.
-struct Versions {
+pub(crate) struct Versions {
     plans: HashMap<(String, i64), Definition>,
     add_ons: HashMap<(String, i64), Arc<AddOnDefinition>>,
 }
 
 impl Versions {
-    async fn read(tx: &mut PlatformTx) -> Result<Self> {
+    pub(crate) async fn read(tx: &mut PlatformTx) -> Result<Self> {
         let rows: Vec<(String, i64, String)> = tx.fetch_all(&ALL_PLAN_VERSIONS, args![]).await?;
         let mut versions = Self { plans: HashMap::new(), add_ons: HashMap::new() };
         for (name, version, text) in rows {
@@ -605,6 +632,16 @@ impl Versions {
             }
         }
         Ok(versions)
+    }
+
+    /// A version of a plan.
+    pub(crate) fn plan(&self, name: &str, version: i64) -> Option<&Definition> {
+        self.plans.get(&(name.to_owned(), version))
+    }
+
+    /// A version of an add-on.
+    pub(crate) fn add_on(&self, name: &str, version: i64) -> Option<&Arc<AddOnDefinition>> {
+        self.add_ons.get(&(name.to_owned(), version))
     }
 
     fn entitlement(

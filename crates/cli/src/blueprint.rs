@@ -1,4 +1,4 @@
-//! `insula blueprint`: check a blueprint, show its schema, put it in force.
+//! `insula blueprint`: check a blueprint, show its schema, say what it would change, put it in force.
 
 use crate::{
     Outcome,
@@ -20,6 +20,14 @@ pub(crate) enum BlueprintCommand {
     },
     /// Print the JSON Schema of blueprints, for editors.
     Schema,
+    /// Say what a blueprint would change on a running installation, and which organizations gain, lose or pay what.
+    Plan {
+        /// The blueprint's directory or file.
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Put a blueprint in force on a running installation.
     Apply {
         /// The blueprint's directory or file.
@@ -37,6 +45,7 @@ pub(crate) fn run(command: &BlueprintCommand, output: &Output) -> Outcome {
             output.plain(&serde_json::to_string_pretty(&insula_blueprint::schema()).unwrap_or_default());
             Ok(())
         }
+        BlueprintCommand::Plan { path, target } => plan(path, target, output),
         BlueprintCommand::Apply { path, target } => apply(path, target, output),
     }
 }
@@ -58,13 +67,26 @@ fn found(mistakes: &Diagnostics) -> Failed {
     Failed::mistakes(format!("the blueprint has mistakes\n\n{mistakes}"), json!({ "diagnostics": mistakes }))
 }
 
-fn apply(path: &Path, target: &Target, output: &Output) -> Outcome {
+/// The text of a blueprint that has no mistakes.
+fn source(path: &Path) -> Result<String, Failed> {
     let file = if path.is_dir() { path.join(insula_blueprint::FILE_NAME) } else { path.to_owned() };
     if let Err(mistakes) = insula_blueprint::load(&file) {
         return Err(found(&mistakes));
     }
-    let source = std::fs::read_to_string(&file)
-        .map_err(|error| format!("{} can't be read: {error}", file.display()))?;
+    let text = std::fs::read_to_string(&file);
+    Ok(text.map_err(|error| format!("{} can't be read: {error}", file.display()))?)
+}
+
+fn plan(path: &Path, target: &Target, output: &Output) -> Outcome {
+    let source = source(path)?;
+    let client = Client::connect(target, As::Operator, None)?;
+    let effects = client.post("/v1/operator/blueprint/plan", &json!({ "source": source }))?;
+    output.result(&crate::plan::shown(&effects), &effects);
+    Ok(())
+}
+
+fn apply(path: &Path, target: &Target, output: &Output) -> Outcome {
+    let source = source(path)?;
     let client = Client::connect(target, As::Operator, None)?;
     let reply = client.post("/v1/operator/blueprint", &json!({ "source": source }))?;
     let version = &reply["version"];

@@ -1,17 +1,22 @@
-//! `insula explain`: why a request was let through or refused, and what it used.
+//! `insula explain`: why a request was let through or refused and what it used; how an invoice came about.
 
 use crate::{
     Outcome,
     client::{As, Client, Target},
-    output::{Output, table},
+    lines,
+    output::{Failed, Output, table},
 };
 use clap::Args;
 use serde_json::Value as Json;
 
 #[derive(Args)]
 pub(crate) struct ExplainArguments {
-    /// The request: the `X-Request-Id` of its reply.
-    request: String,
+    /// The request: the `X-Request-Id` of its reply. Or `invoice` and the id of an invoice.
+    #[arg(required = true, num_args = 1..=2, value_names = ["REQUEST", "INVOICE"])]
+    what: Vec<String>,
+    /// One line of the invoice; all of them if not said.
+    #[arg(long)]
+    line: Option<u32>,
     /// The organization, by id or slug.
     #[arg(long, env = "INSULA_ORG", default_value = "demo")]
     org: String,
@@ -21,7 +26,14 @@ pub(crate) struct ExplainArguments {
 
 pub(crate) fn run(arguments: &ExplainArguments, output: &Output) -> Outcome {
     let client = Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?;
-    let why = client.get(&format!("/v1/orgs/{}/explain/{}", arguments.org, arguments.request))?;
+    let request = match &arguments.what[..] {
+        [noun, id] if noun == "invoice" => {
+            return lines::explain(&client, &arguments.org, (id, arguments.line), output);
+        }
+        [request] => request,
+        _ => return Err(Failed::new("say a request, or `invoice` and the id of an invoice")),
+    };
+    let why = client.get(&format!("/v1/orgs/{}/explain/{request}", arguments.org))?;
     output.result(&shown(&why), &why);
     Ok(())
 }

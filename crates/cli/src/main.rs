@@ -1,18 +1,23 @@
 //! The program `insula`: runs an installation, and talks to one.
 //!
 //! Exit codes: 0 done; 1 it failed, and says why on standard error; 2 the command line is wrong; 3 what was checked has
-//! mistakes (`blueprint check`, `doctor`, `ledger check`).
+//! mistakes (`blueprint check`, `doctor`, `explain invoice`, `ledger check`).
 
+mod billing;
 mod blueprint;
 mod client;
 mod development;
 mod doctor;
 mod explain;
+mod invoices;
 mod keys;
 mod ledger;
+mod lines;
 mod output;
+mod plan;
 mod projects;
 mod run;
+mod subscription;
 mod up;
 mod upstreams;
 mod usage;
@@ -45,7 +50,7 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
-    /// Check a blueprint, show its schema, put it in force.
+    /// Check a blueprint, show its schema, say what it would change, put it in force.
     #[command(subcommand)]
     Blueprint(blueprint::BlueprintCommand),
     /// Make, list and archive projects of an organization.
@@ -54,7 +59,18 @@ enum Command {
     Key(keys::KeyArguments),
     /// Show what an organization used.
     Usage(usage::UsageArguments),
-    /// Say why a request was let through or refused, and what it used.
+    /// Show and change what an organization is subscribed to.
+    #[command(subcommand)]
+    Subscription(subscription::SubscriptionCommand),
+    /// Show and export what an organization is charged.
+    #[command(subcommand)]
+    Invoice(invoices::InvoiceCommand),
+    /// Price a quantity without selling it.
+    Quote(billing::QuoteArguments),
+    /// Show and move the clocks of organizations that have a test clock.
+    #[command(subcommand)]
+    Clock(billing::ClockCommand),
+    /// Say why a request was let through or refused and what it used, or how a line of an invoice came about.
     Explain(explain::ExplainArguments),
     /// Compare what was charged with what was admitted.
     Ledger(ledger::LedgerArguments),
@@ -75,6 +91,10 @@ fn main() -> ExitCode {
         Command::Project(project) => projects::run(&project, &output),
         Command::Key(key) => keys::run(&key, &output),
         Command::Usage(usage) => usage::run(&usage, &output),
+        Command::Subscription(subscription) => subscription::run(&subscription, &output),
+        Command::Invoice(invoice) => invoices::run(&invoice, &output),
+        Command::Quote(quote) => billing::quote(&quote, &output),
+        Command::Clock(clock) => billing::clock(&clock, &output),
         Command::Explain(explain) => explain::run(&explain, &output),
         Command::Ledger(ledger) => ledger::run(&ledger, &output),
         Command::Doctor(doctor) => doctor::run(&doctor, &output),

@@ -40,6 +40,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether programs listen.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The result: `text` for people, `document` for programs, on one line.
     pub(crate) fn result(&self, text: &str, document: &Json) {
         if self.json { self.plain(&document.to_string()) } else { self.plain(text) }
@@ -86,4 +91,26 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let body = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
     [line(head.to_vec())].into_iter().chain(body).collect::<Vec<_>>().join("\n")
+}
+
+/// A value as people read it.
+pub(crate) fn text(value: &Json) -> String {
+    match value {
+        Json::Null => "–".to_owned(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// An amount of money as people read it.
+pub(crate) fn money(value: &Json) -> String {
+    if value.is_null() {
+        return text(value);
+    }
+    format!("{} {}", text(&value["amount"]), text(&value["currency"]))
+}
+
+/// The items of a list.
+pub(crate) fn items(list: &Json) -> impl Iterator<Item = &Json> {
+    list.as_array().into_iter().flatten()
 }

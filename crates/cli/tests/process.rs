@@ -334,3 +334,71 @@ fn the_schema_of_blueprints_and_the_document_of_the_api_are_printed() {
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/v1/signup"]["post"].is_object());
 }
+
+#[test]
+fn what_is_charged_can_be_seen_and_checked_from_the_command_line() {
+    let folder = folder();
+    let up = Up::start(folder.path());
+    let run = |arguments: &[&str]| {
+        let output = insula(&[arguments, &["--data", "data"]].concat(), folder.path());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let read = |arguments: &[&str]| -> Json {
+        serde_json::from_str(&run(&[arguments, &["--json"]].concat())).unwrap()
+    };
+    let signup = json!({
+        "organization": { "name": "Acme", "slug": "acme", "test_clock": true },
+        "owner": { "email": "owner@acme.test", "password": "correct horse battery", "display_name": "Owner" },
+        "client": "native",
+    });
+    let token = post(up.address(), "/v1/signup", "", &signup)["access_token"].as_str().unwrap().to_owned();
+    let body = json!({ "name": "K", "environment": "development", "scopes": ["things:read"] });
+    let key =
+        post(up.address(), "/v1/orgs/acme/api-keys", &token, &body)["secret"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        ask(up.address(), "GET", "/things", &key, "");
+    }
+    let owner = ["--email", "owner@acme.test", "--password", "correct horse battery"];
+    let shown = read(&[&["subscription", "show", "acme"], &owner[..]].concat());
+    let end: insula_kernel::Instant = shown["period"]["end"].as_str().unwrap().parse().unwrap();
+    let to = (end + insula_kernel::Span::from_days(2)).to_string();
+    assert_eq!(read(&["clock", "list"])["items"].as_array().unwrap().len(), 1);
+    run(&["clock", "advance", "--all-test", "--to", &to]);
+    assert_eq!(read(&["clock", "advance", "--all-test", "--to", &to])["orgs"], json!([]));
+
+    let listed = read(&[&["invoice", "list", "--statements", "acme"], &owner[..]].concat());
+    let id = listed["items"][0]["id"].as_str().unwrap();
+    let explained = read(&[&["explain", "invoice", id, "--line", "1", "--org", "acme"], &owner[..]].concat());
+    let events = &explained["lines"][0]["events"];
+    assert_eq!(
+        (&events["count"], &events["listed"], &events["verified"]),
+        (&json!(3), &json!(3), &json!(true))
+    );
+    let shown = run(&[&["explain", "invoice", id, "--org", "acme"], &owner[..]].concat());
+    assert!(shown.contains("3 events") && shown.contains("verified"), "{shown}");
+    assert!(
+        run(&[&["invoice", "show", id, "acme"], &owner[..]].concat()).contains("Requests: included"),
+        "{id}"
+    );
+    let csv = run(&[&["invoice", "export", "--csv", "acme"], &owner[..]].concat());
+    assert!(csv.starts_with("number,status,"), "{csv}");
+
+    let price = r#"{"model":"graduated","tiers":[{"up_to":5,"flat":{"USD":"100"}},{"up_to":10,"flat":{"USD":"50"}},{"up_to":15,"unit":{"USD":"5"}},{"unit":{"USD":"1"}}]}"#;
+    let quote = ["quote", "--currency", "USD", "--price", price, "--quantity", "22"];
+    assert_eq!(read(&quote)["total"], json!({ "amount": "182.00", "currency": "USD" }));
+    assert!(run(&quote).contains("182.00 USD"));
+
+    let file = folder.path().join("blueprint/blueprint.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("1_000_000_000", "5").replace(r#"month = "0""#, r#"month = "9""#)).unwrap();
+    let planned = run(&["blueprint", "plan", "blueprint"]);
+    for line in
+        ["prices.USD.month: 0.00 → 9.00", "requests_per_day: 1000000000 → 5", "0.00 USD → 9.00 USD (+9.00)"]
+    {
+        assert!(planned.contains(line), "{line} isn't in {planned}");
+    }
+    assert_eq!(read(&["blueprint", "plan", "blueprint"])["counts"]["would_pay_more"], 2);
+    run(&["blueprint", "apply", "blueprint"]);
+    assert_eq!(run(&["blueprint", "plan", "blueprint"]).trim(), "Nothing would change.");
+}

@@ -157,6 +157,7 @@ pub struct Endpoint {
     media_types: &'static [&'static str],
     reply: Option<SchemaOf>,
     status: u16,
+    text: Option<&'static str>,
     idempotent: bool,
 }
 
@@ -182,6 +183,7 @@ impl Endpoint {
             media_types: &["application/json"],
             reply: None,
             status: 204,
+            text: None,
             idempotent: false,
         }
     }
@@ -233,6 +235,13 @@ impl Endpoint {
     pub fn replies<T: JsonSchema>(mut self, status: u16) -> Self {
         self.reply = Some(schema_of::<T>);
         self.status = status;
+        self
+    }
+
+    /// Its reply can also be had as text of this media type.
+    #[must_use]
+    pub const fn or_text(mut self, media_type: &'static str) -> Self {
+        self.text = Some(media_type);
         self
     }
 
@@ -299,6 +308,9 @@ impl Endpoint {
         let mut done = json!({ "description": if self.status == 201 { "Created" } else { "Done" } });
         if let Some(reply) = self.reply {
             done["content"] = json!({ "application/json": { "schema": reply(&mut generators.replies) } });
+        }
+        if let Some(media_type) = self.text {
+            done["content"][media_type] = json!({ "schema": { "type": "string" } });
         }
         let problem = generators.replies.subschema_for::<Problem>();
         operation["responses"] = json!({

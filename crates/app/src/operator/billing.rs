@@ -9,11 +9,11 @@ use insula_billing::{
     invoice::Invoice,
     operator::{self, Kept, Migrated, OnInvoice},
     quote::{self, Quote},
-    subscription,
+    subscription::{self, TestClock},
 };
-use insula_kernel::{Currency, Error, Instant, InvoiceId, Money, OrgId, Result};
+use insula_kernel::{Currency, Error, Instant, InvoiceId, Money, OrgId, Page, Result};
 use insula_storage::{Store, Worker};
-use insula_web::{Api, Endpoint, Failure, Json, Method, Operator, RequestInfo};
+use insula_web::{Api, Endpoint, Failure, Json, Listing, Method, Operator, Query, RequestInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,12 @@ pub(super) fn api() -> Api<Platform> {
                 .body::<ClockBody>()
                 .replies::<Advanced>(200),
             advance_clock,
+        )
+        .with(
+            endpoint!(Get "clock" "listTestClocks" "The organizations that have a test clock, and where it stands" needs AdvanceClock)
+                .query::<Listing>()
+                .replies::<Page<TestClock>>(200),
+            list_test_clocks,
         )
         .with(
             endpoint!(Post "orgs/{org}/invoices/{invoice}/pay" "payInvoice" "Note that an invoice was paid" needs ManageBilling)
@@ -178,6 +184,19 @@ async fn advance_clock(
         refresh_entitlement(&platform, *org).await?;
     }
     Ok(Json(Advanced { now: body.advance_to, orgs }))
+}
+
+async fn list_test_clocks(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<AdvanceClock>,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Page<TestClock>>, Failure> {
+    let page = listing.page()?;
+    let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
+    let mut page = subscription::clocks(&mut tx, &platform.env, &proof, page).await?;
+    // What an unfinished sign-up left is nobody's yet.
+    page.items.retain(|clock| platform.organizations.get(clock.org).is_some());
+    Ok(Json(page))
 }
 
 async fn pay_invoice(

@@ -100,10 +100,7 @@ impl Engine<'_> {
 
     async fn change_now(&mut self, config: Config, at: Instant, anchor: Option<AnchorChange>) -> Result<()> {
         let old = self.account.config.clone();
-        if config.currency != old.currency && !self.debited(at).await?.is_empty() {
-            let detail = "The currency can't change in a period that was paid for; change it with its end.";
-            return Err(Error::new(ErrorKind::Conflict, "subscription.currency_fixed", detail));
-        }
+        self.refuse_other_currency(&config, at).await?;
         self.account.pending = None;
         if !self.account.is_charged() {
             self.switch(config, at).await?;
@@ -136,6 +133,15 @@ impl Engine<'_> {
         self.touch(at);
         self.bill_lines("change", lines, at).await?;
         self.announce().await
+    }
+
+    /// What was paid can be given back in its own currency alone.
+    pub(super) async fn refuse_other_currency(&mut self, config: &Config, at: Instant) -> Result<()> {
+        if config.currency != self.account.config.currency && !self.debited(at).await?.is_empty() {
+            let detail = "The currency can't change in a period that was paid for; change it with its end.";
+            return Err(Error::new(ErrorKind::Conflict, "subscription.currency_fixed", detail));
+        }
+        Ok(())
     }
 
     /// Bills what an act charges and gives back, at once.
@@ -191,7 +197,7 @@ impl Engine<'_> {
         Ok(at)
     }
 
-    fn refuse_unless_changeable(&self) -> Result<()> {
+    pub(super) fn refuse_unless_changeable(&self) -> Result<()> {
         let refuse = |kind, code, detail| Err(Error::new(kind, code, detail));
         match self.account.status {
             Status::Paused => refuse(
@@ -215,21 +221,20 @@ impl Engine<'_> {
     }
 
     /// What the subscription would be.
-    async fn configure(&mut self, wanted: &Wanted) -> Result<Config> {
+    pub(super) async fn configure(&mut self, wanted: &Wanted) -> Result<Config> {
         let mut config = self.account.config.clone();
         if let Some(plan) = &wanted.plan {
             let offered = self.blueprint.plan_index(plan).and_then(|index| self.blueprint.plan(index));
             let is_own = *plan == config.plan;
+            let is_accepted = offered.is_none() && !is_own && self.has_accepted(plan).await?;
             match offered {
+                None if is_accepted && wanted.by_operator => {}
+                None if is_accepted => return Err(by_offer(plan)),
                 None if !is_own => {
                     return Err(field("/plan", "unknown", format!("There is no plan `{plan}`.")));
                 }
                 Some(offered) if !offered.self_service && !is_own && !wanted.by_operator => {
-                    return Err(field(
-                        "/plan",
-                        "by_offer",
-                        format!("The plan `{plan}` comes by offer only."),
-                    ));
+                    return Err(by_offer(plan));
                 }
                 _ => {}
             }
@@ -256,6 +261,11 @@ impl Engine<'_> {
         check_seats(&config, wanted, definition.seats.as_ref().map(|seats| seats.included))?;
         self.take_add_ons(&mut config, wanted).await?;
         Ok(config)
+    }
+
+    /// Whether a plan is of this organization's own.
+    async fn has_accepted(&mut self, plan: &str) -> Result<bool> {
+        crate::offer::is_accepted(self.tx, self.account.org, plan).await
     }
 
     fn refuse_unpriced<T>(
@@ -294,11 +304,13 @@ impl Engine<'_> {
             }
             config.add_ons.insert(name.clone(), Taken { version, quantity: *quantity });
         }
+        let base = self.plan(&config.plan, config.version).await?.base.clone();
+        let base = base.unwrap_or_else(|| config.plan.clone());
         let names: Vec<(String, Taken)> =
             config.add_ons.iter().map(|(name, taken)| (name.clone(), *taken)).collect();
         for (name, taken) in names {
             let definition = self.add_on(&name, taken.version).await?;
-            let fits = definition.plans.is_empty() || definition.plans.contains(&config.plan);
+            let fits = definition.plans.is_empty() || definition.plans.contains(&base);
             if !fits && wanted.add_ons.contains_key(&name) {
                 let detail = format!("`{name}` can't be had on `{}`.", config.plan);
                 return Err(field(&format!("/add_ons/{name}"), "not_for_plan", detail));
@@ -344,6 +356,10 @@ fn check_seats(config: &Config, wanted: &Wanted, included: Option<u64>) -> Resul
         return Err(field("/seats", "out_of_range", format!("There can be 1 to {MOST_SEATS} seats.")));
     }
     Ok(())
+}
+
+fn by_offer(plan: &str) -> Error {
+    field("/plan", "by_offer", format!("The plan `{plan}` comes by offer only."))
 }
 
 fn field(pointer: &str, code: &'static str, detail: String) -> Error {

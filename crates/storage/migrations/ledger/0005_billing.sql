@@ -112,6 +112,7 @@ CREATE TABLE invoice (
     UNIQUE (tenant_id, operation),
     UNIQUE (tenant_id, ordinal)
 ){strict};
+CREATE UNIQUE INDEX invoice_id ON invoice (id);
 CREATE INDEX invoice_waiting ON invoice (tenant_id, status) WHERE status IN ('draft', 'open');
 --@ tenant invoice(tenant_id): select
 --@ platform invoice: select, insert, update
@@ -234,6 +235,7 @@ CREATE TABLE offer (
     updated_at {instant} NOT NULL,
     PRIMARY KEY (tenant_id, id)
 ){strict};
+CREATE UNIQUE INDEX offer_id ON offer (id);
 --@ tenant offer(tenant_id): select, insert, update
 --@ platform offer: select, insert, update
 
