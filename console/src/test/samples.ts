@@ -48,7 +48,7 @@ export function apiKey(over: Partial<ApiKey> = {}): ApiKey {
 export function limits(used: number): Limits {
   return {
     as_of: AT,
-    items: [{ key: 'requests_per_day', kind: 'quota', window: 'day', meter: 'requests', per: 'organization', on_exceed: 'reject', used, limit: 100, remaining: 100 - used, resets_at: null, warn_at: [80, 90, 100], headline: true }],
+    items: [{ key: 'requests_per_day', kind: 'quota', window: 'day', meter: 'requests', per: 'organization', on_exceed: 'reject', used, limit: 100, remaining: 100 - used, resets_at: null, warn_at: [80, 90, 100], busiest: null, headline: true }],
   };
 }
 
