@@ -67,6 +67,8 @@ export const en = {
   'register.slugReserved': '{slug} is reserved.',
   'register.slugInvalid': '{slug} can’t be used as an address.',
   'register.slugTry': 'Use {slug}',
+  'register.testClock': 'Test organization: its time can be moved',
+  'register.testClockHint': 'For trying out billing: the operator can move its clock ahead, and what comes due on the way is done.',
   'register.plan': 'Plan',
   'register.planContact': 'By offer',
   'register.account': 'Your account',

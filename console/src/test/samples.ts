@@ -6,7 +6,7 @@ const AT = '2026-01-02T03:04:05Z';
 
 export const acme: Organization = { id: 'org_1', name: 'Acme', slug: 'acme', status: 'active', plan: 'free', role: 'owner', created_at: AT, updated_at: AT };
 export const aiko: User = { id: 'usr_1', email: 'aiko@example.com', display_name: 'Aiko', is_operator: false, created_at: AT, last_sign_in_at: null };
-export const product: Product = { name: 'Scraper', base_domain: null, headline_limit: 'requests_per_day', key_prefix: 'ak', sample: { method: 'GET', path: '/api/jobs' } };
+export const product: Product = { name: 'Scraper', base_domain: null, headline_limit: 'requests_per_day', key_prefix: 'ak', sample: { method: 'GET', path: '/api/jobs' }, is_development: false };
 export const free: Plan = {
   key: 'free',
   name: 'Free',
