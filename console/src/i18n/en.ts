@@ -1,5 +1,8 @@
+import { billing } from './en-billing';
+
 // English, and the list of keys: every other language is checked against it. `{name}` is filled in by `t`.
 export const en = {
+  ...billing,
   'app.console': 'Console',
   'app.skip': 'Skip to content',
   'app.menu': 'Menu',

@@ -1,6 +1,8 @@
 import type { Dictionary } from './en';
+import { billing } from './ja-billing';
 
 export const ja: Dictionary = {
+  ...billing,
   'app.console': 'コンソール',
   'app.skip': '本文へ移動',
   'app.menu': 'メニュー',

@@ -41,6 +41,8 @@ function antdThemeOf(mode: Mode, palette: Palette): ThemeConfig {
       colorError: palette.bad,
       colorErrorBg: palette.badSoft,
       colorErrorBorder: palette.badSoft,
+      colorInfoBg: palette.accentSoft,
+      colorInfoBorder: palette.accentSoft,
       colorWarningBg: palette.warnSoft,
       colorWarningBorder: palette.warnSoft,
       colorText: palette.text,
