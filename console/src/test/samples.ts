@@ -1,6 +1,6 @@
 // One organization with one owner, as the API would tell of them.
-import type { ApiKey, Limits, Organization, Plan, Product, User } from '../api/types';
-import { ok, type Answer, type Asked } from './network';
+import type { ApiKey, Invoice, InvoiceLine, Limits, Organization, Plan, Product, Subscription, User } from '../api/types';
+import { ok, problem, type Answer, type Asked } from './network';
 
 const AT = '2026-01-02T03:04:05Z';
 
@@ -52,6 +52,82 @@ export function limits(used: number): Limits {
   };
 }
 
+export const pro: Plan = { ...free, key: 'pro', name: 'Pro', prices: [{ interval: 'month', price: { amount: '29.00', currency: 'USD' } }], is_default: false };
+
+export function subscription(over: Partial<Subscription> = {}): Subscription {
+  return {
+    id: 'sub_1',
+    plan: 'free',
+    plan_version: 1,
+    status: 'active',
+    currency: 'USD',
+    interval: 'month',
+    seats: 1,
+    add_ons: {},
+    period: { start: '2026-01-01T00:00:00Z', end: '2026-02-01T00:00:00Z' },
+    time_zone: 'UTC',
+    trial_end: null,
+    pays: false,
+    past_due_since: null,
+    paused_at: null,
+    cancel_at: null,
+    canceled_at: null,
+    pending: null,
+    allows_overage: false,
+    test_clock: null,
+    started_at: AT,
+    ...over,
+  };
+}
+
+export const usd = (amount: string) => ({ amount, currency: 'USD' });
+
+export function line(over: Partial<InvoiceLine> = {}): InvoiceLine {
+  return {
+    position: 1,
+    kind: 'charge',
+    item: 'plan:pro',
+    version: 1,
+    description: 'Pro, per month',
+    period: { start: '2026-01-11T00:00:00Z', end: '2026-02-01T00:00:00Z' },
+    quantity: '1',
+    amount: usd('19.65'),
+    meter: null,
+    events: null,
+    digest: null,
+    work: { unit: usd('29.00'), quantity: '1', whole: usd('29.00'), share: '21/31', counted: [1_814_400, 2_678_400] },
+    ...over,
+  };
+}
+
+export function invoice(over: Partial<Invoice> = {}): Invoice {
+  return {
+    id: 'inv_1',
+    kind: 'invoice',
+    status: 'open',
+    number: 'INV-000001',
+    reason: 'change',
+    created_at: '2026-01-11T00:00:00Z',
+    usage_period: null,
+    finalize_at: '2026-01-11T00:00:00Z',
+    finalized_at: '2026-01-11T00:00:00Z',
+    due_at: '2026-01-25T00:00:00Z',
+    paid_at: null,
+    voided_at: null,
+    subtotal: usd('19.65'),
+    taxes: [],
+    total: usd('19.65'),
+    balance_used: usd('0.00'),
+    credited: usd('0.00'),
+    due: usd('19.65'),
+    seller: { name: 'Scraper Inc.' },
+    customer: null,
+    lines: [line()],
+    credit_notes: [],
+    ...over,
+  };
+}
+
 export const list = (items: unknown[]): Answer => ok({ items, next_cursor: null });
 export const granted = { access_token: 'at_1', expires_in: 600, organization: acme };
 
@@ -67,6 +143,7 @@ export const quiet: Handlers = {
   'GET /v1/orgs/acme/api-keys': () => list([]),
   'GET /v1/orgs/acme/limits': () => ok(limits(0)),
   'GET /v1/orgs/acme/usage': () => ok({ meter: 'requests', unit: 'request', as_of: AT, buckets: [] }),
-  'GET /v1/orgs/acme/subscription': () => ok({ id: 'sub_1', plan: 'free', plan_version: 1, status: 'active', started_at: AT }),
-  'GET /v1/orgs/acme/access/permissions': () => ok({ permissions: ['scraping:create', 'scraping:read', 'keys:read'] }),
+  'GET /v1/orgs/acme/subscription': () => ok(subscription()),
+  'GET /v1/orgs/acme/access/permissions': () => ok({ permissions: ['scraping:create', 'scraping:read', 'keys:read', 'billing:read', 'billing:manage'] }),
+  'GET /v1/orgs/acme/invoices/upcoming': () => problem(404, 'not_found'),
 };
