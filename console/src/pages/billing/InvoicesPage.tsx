@@ -69,7 +69,7 @@ export function InvoicesPage() {
             options={[{ value: '', label: t('keys.anyStatus') }, ...INVOICE_STATUSES.map((value) => ({ value, label: word('invoice.status', value) }))]}
             style={{ minWidth: 150 }}
           />
-          <span className="row">
+          <span className="switch-row">
             <Switch
               aria-labelledby={statementsId}
               checked={statements}

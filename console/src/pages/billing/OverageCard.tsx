@@ -34,7 +34,7 @@ export function OverageCard({ org, subscription, plan, mayManage }: Props) {
   return (
     <Card title={t('billing.overage')}>
       <div className="stack tight">
-        <div className="row">
+        <div className="switch-row">
           <Switch
             aria-labelledby={id}
             checked={allow.isPending ? allow.variables : subscription.allows_overage}
