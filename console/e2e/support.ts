@@ -40,12 +40,13 @@ export function somebody(): Member {
   return { slug: `e2e-${mark}`, organization: `E2E ${mark}`, email: `e2e-${mark}@example.com`, password: `walnut orbit ${mark}` };
 }
 
-export async function signUp(page: Page): Promise<Member> {
+export async function signUp(page: Page, { testClock = false } = {}): Promise<Member> {
   const member = somebody();
   await page.goto('/console/register');
   await page.getByLabel('Organization name').fill(member.organization);
   await expect(page.getByLabel('Address', { exact: true })).toHaveValue(member.slug);
   await expect(page.getByText(`${member.slug} is available.`)).toBeVisible();
+  if (testClock) await page.getByRole('checkbox', { name: /its time can be moved/ }).check();
   await page.getByLabel('Your name').fill('Aiko Tanaka');
   await page.getByLabel('E-mail address').fill(member.email);
   await page.getByLabel('Password', { exact: true }).fill(member.password);

@@ -12,7 +12,7 @@ export async function handleApi(request, response, url) {
   const route = `${request.method} ${url.pathname.slice(3)}`;
   switch (route) {
     case 'GET /product':
-      return sendJson(response, 200, { name: 'Shopping Scraper', base_domain: null, headline_limit: 'requests_per_day', key_prefix: 'ak', sample: { method: 'GET', path: '/api/jobs' } });
+      return sendJson(response, 200, { name: 'Shopping Scraper', base_domain: null, headline_limit: 'requests_per_day', key_prefix: 'ak', sample: { method: 'GET', path: '/api/jobs' }, is_development: false });
     case 'GET /plans':
       return sendJson(response, 200, list(plans));
     case 'GET /signup/availability':

@@ -4,7 +4,7 @@ import { ProblemError } from './problem';
 import type { paths } from './schema';
 import { send } from './transport';
 
-type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type OperationAt<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
 
 type PathOf<T> = T extends { parameters: { path: infer V extends object } } ? { path: V } : { path?: never };

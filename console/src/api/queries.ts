@@ -1,10 +1,11 @@
 // Names and freshness of what the console keeps of the server's state. Everything of an organization hangs under
 // ['org', slug], so that one call invalidates it.
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { getBillingProfile, getInvoice, getSubscription, getUpcomingInvoice, listInvoices, listLineEvents } from './operations/billing';
 import { listApiKeys } from './operations/keys';
 import { getMe, listMyOrganizations, listMySessions } from './operations/me';
 import { listOrganizations } from './operations/operator';
-import { getMyPermissions, getOrganization, getSubscription } from './operations/organization';
+import { getMyPermissions, getOrganization } from './operations/organization';
 import { checkAvailability, getProduct, listPlans } from './operations/public';
 import { getUsage, listLimits, type UsageRange } from './operations/usage';
 
@@ -46,6 +47,32 @@ export function usageQuery(org: string, range: UsageRange) {
 }
 export function subscriptionQuery(org: string) {
   return queryOptions({ queryKey: ['org', org, 'subscription'], queryFn: ({ signal }) => getSubscription(org, signal), staleTime: 60_000 });
+}
+export function invoicesQuery(org: string, statements: boolean) {
+  return queryOptions({
+    queryKey: ['org', org, 'invoices', { statements }],
+    queryFn: ({ signal }) => listInvoices(org, statements, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+export function upcomingInvoiceQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'invoices', 'upcoming'], queryFn: ({ signal }) => getUpcomingInvoice(org, signal) });
+}
+export function invoiceQuery(org: string, invoice: string) {
+  return queryOptions({ queryKey: ['org', org, 'invoices', 'one', invoice], queryFn: ({ signal }) => getInvoice(org, invoice, signal) });
+}
+/** The events behind a line of an invoice that is final never change. */
+export function lineEventsQuery(org: string, invoice: string, line: number) {
+  return infiniteQueryOptions({
+    queryKey: ['org', org, 'invoices', 'one', invoice, 'lines', line],
+    queryFn: ({ signal, pageParam }) => listLineEvents(org, invoice, line, pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    staleTime: RARELY_CHANGES_MS,
+  });
+}
+export function billingProfileQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'billing-profile'], queryFn: ({ signal }) => getBillingProfile(org, signal) });
 }
 
 export function operatorOrganizationsQuery(q: string) {

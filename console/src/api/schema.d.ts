@@ -3160,6 +3160,11 @@ export interface components {
             base_domain: string | null;
             /** @description The limit that is shown as the quota that remains. */
             headline_limit: string | null;
+            /**
+             * @description Whether this installation has no host names of its own, as in development: an organization can then sign up with a
+             *     test clock.
+             */
+            is_development: boolean;
             /** @description What API keys begin with. */
             key_prefix: string;
             name: string;

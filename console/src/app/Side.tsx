@@ -44,6 +44,12 @@ export function Side({ area, onLeave }: { area: Area; onLeave?: () => void }) {
                   {t('nav.usage')}
                 </Link>
               </li>
+              <li>
+                <Link to="/o/$org/billing" params={{ org }} className="nav-link" onClick={onLeave} activeOptions={{ includeSearch: false }}>
+                  <Icon name="receipt" />
+                  {t('nav.billing')}
+                </Link>
+              </li>
             </>
           )}
         </ul>

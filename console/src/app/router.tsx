@@ -2,14 +2,30 @@
 // will ask for, so that code and data travel together and the page shows its skeleton meanwhile.
 import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, notFound, Outlet, redirect } from '@tanstack/react-router';
-import { apiKeysQuery, limitsQuery, meQuery, mySessionsQuery, myOrganizationsQuery, operatorOrganizationsQuery, permissionsQuery, plansQuery, productQuery, subscriptionQuery, usageQuery } from '../api/queries';
+import {
+  apiKeysQuery,
+  billingProfileQuery,
+  invoiceQuery,
+  invoicesQuery,
+  limitsQuery,
+  meQuery,
+  mySessionsQuery,
+  myOrganizationsQuery,
+  operatorOrganizationsQuery,
+  permissionsQuery,
+  plansQuery,
+  productQuery,
+  subscriptionQuery,
+  upcomingInvoiceQuery,
+  usageQuery,
+} from '../api/queries';
 import type { Session } from '../auth/session';
 import { usageRange } from '../pages/usage/range';
 import { begin } from '../api/begin';
 import { Chrome } from './Chrome';
 import { enterOrganization } from './enter-organization';
 import { CrashPage, NotFoundPage, PendingPage } from './fallbacks';
-import { keysSearch, operatorSearch, organizationIn, signInSearch, usageSearch } from './search';
+import { invoicesSearch, keysSearch, operatorSearch, plansSearch, organizationIn, signInSearch, usageSearch } from './search';
 
 export interface RouterContext {
   queryClient: QueryClient;
@@ -115,6 +131,74 @@ const usage = createRoute({
   component: lazyRouteComponent(() => import('../pages/usage/UsagePage'), 'UsagePage'),
 });
 
+const billing = createRoute({
+  getParentRoute: () => organization,
+  path: '/billing',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, subscriptionQuery(org));
+    begin(queryClient, permissionsQuery(org));
+  },
+});
+
+const subscription = createRoute({
+  getParentRoute: () => billing,
+  path: '/',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, plansQuery);
+    begin(queryClient, upcomingInvoiceQuery(org));
+  },
+  component: lazyRouteComponent(() => import('../pages/billing/SubscriptionPage'), 'SubscriptionPage'),
+});
+
+const plans = createRoute({
+  getParentRoute: () => billing,
+  path: '/plans',
+  validateSearch: plansSearch,
+  loader: ({ context: { queryClient } }) => {
+    begin(queryClient, plansQuery);
+  },
+  component: lazyRouteComponent(() => import('../pages/billing/PlansPage'), 'PlansPage'),
+});
+
+const invoices = createRoute({
+  getParentRoute: () => billing,
+  path: '/invoices',
+  validateSearch: invoicesSearch,
+  loaderDeps: ({ search }) => ({ statements: search.statements }),
+  loader: ({ context: { queryClient }, params: { org }, deps }) => {
+    begin(queryClient, invoicesQuery(org, deps.statements ?? false));
+    begin(queryClient, upcomingInvoiceQuery(org));
+  },
+  component: lazyRouteComponent(() => import('../pages/billing/InvoicesPage'), 'InvoicesPage'),
+});
+
+const upcoming = createRoute({
+  getParentRoute: () => billing,
+  path: '/invoices/upcoming',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, upcomingInvoiceQuery(org));
+  },
+  component: lazyRouteComponent(() => import('../pages/billing/InvoicePage'), 'UpcomingInvoicePage'),
+});
+
+const invoice = createRoute({
+  getParentRoute: () => billing,
+  path: '/invoices/$invoice',
+  loader: ({ context: { queryClient }, params }) => {
+    begin(queryClient, invoiceQuery(params.org, params.invoice));
+  },
+  component: lazyRouteComponent(() => import('../pages/billing/InvoicePage'), 'InvoicePage'),
+});
+
+const billingProfile = createRoute({
+  getParentRoute: () => billing,
+  path: '/profile',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, billingProfileQuery(org));
+  },
+  component: lazyRouteComponent(() => import('../pages/billing/ProfilePage'), 'ProfilePage'),
+});
+
 const account = createRoute({
   getParentRoute: () => member,
   path: '/account',
@@ -141,7 +225,7 @@ const operator = createRoute({
 
 const routeTree = root.addChildren([
   guest.addChildren([signIn, register]),
-  member.addChildren([home, organization.addChildren([overview, keys, usage]), account, operator]),
+  member.addChildren([home, organization.addChildren([overview, keys, usage, billing.addChildren([subscription, plans, invoices, upcoming, invoice, billingProfile])]), account, operator]),
 ]);
 
 export function makeRouter(context: RouterContext) {

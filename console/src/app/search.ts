@@ -46,6 +46,26 @@ export function usageSearch(raw: Raw) {
   return present({ range: oneOf(raw['range'], RANGES), view: oneOf(raw['view'], ['chart', 'table']) });
 }
 
+export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void'] as const;
+export const INVOICE_COLUMNS = ['number', 'date', 'status', 'total', 'due'] as const;
+
+export function invoicesSearch(raw: Raw) {
+  return present({
+    q: text(raw['q']),
+    status: oneOf(raw['status'], INVOICE_STATUSES),
+    statements: raw['statements'] === true ? true : undefined,
+    sort: oneOf(raw['sort'], INVOICE_COLUMNS),
+    desc: raw['desc'] === true ? true : undefined,
+  });
+}
+
+export const INTERVALS = ['month', 'quarter', 'year'] as const;
+
+export function plansSearch(raw: Raw) {
+  const currency = text(raw['currency']);
+  return present({ interval: oneOf(raw['interval'], INTERVALS), currency: currency !== undefined && /^[A-Z]{3}$/.test(currency) ? currency : undefined });
+}
+
 export const ORGANIZATION_COLUMNS = ['name', 'slug', 'status', 'plan', 'today', 'created'] as const;
 
 export function operatorSearch(raw: Raw) {

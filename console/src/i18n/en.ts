@@ -1,5 +1,8 @@
+import { billing } from './en-billing';
+
 // English, and the list of keys: every other language is checked against it. `{name}` is filled in by `t`.
 export const en = {
+  ...billing,
   'app.console': 'Console',
   'app.skip': 'Skip to content',
   'app.menu': 'Menu',
@@ -67,6 +70,8 @@ export const en = {
   'register.slugReserved': '{slug} is reserved.',
   'register.slugInvalid': '{slug} can’t be used as an address.',
   'register.slugTry': 'Use {slug}',
+  'register.testClock': 'Test organization: its time can be moved',
+  'register.testClockHint': 'For trying out billing: the operator can move its clock ahead, and what comes due on the way is done.',
   'register.plan': 'Plan',
   'register.planContact': 'By offer',
   'register.account': 'Your account',

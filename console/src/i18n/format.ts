@@ -1,13 +1,24 @@
 // Numbers, money and times in the reader's locale. Nothing else in the console formats them.
-import type { Money } from '../api/types';
+import type { Money, Span } from '../api/types';
 
 export type Language = 'en' | 'ja';
 
 export interface Format {
   number: (value: number) => string;
+  /** A price as one reads it on a card: whole amounts without decimals. */
   money: (value: Money) => string;
+  /** An amount as it stands on an invoice, with all decimals of its currency. */
+  amount: (value: Money) => string;
+  /** What one of something costs, which may be less than the smallest amount of the currency. */
+  unitPrice: (amount: string, currency: string) => string;
+  /** An exact number as the API writes it: a decimal, or a fraction that has no end. */
+  exact: (value: string) => string;
   date: (instant: string) => string;
   dateTime: (instant: string) => string;
+  /** In the calendar of an organization. */
+  dateIn: (instant: string, zone: string) => string;
+  dateTimeIn: (instant: string, zone: string) => string;
+  spanIn: (span: Span, zone: string) => string;
   utcDay: (instant: string) => string;
   utcHour: (instant: string) => string;
   utcTime: (instant: string) => string;
@@ -32,6 +43,8 @@ export function formatter(language: Language): Format {
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 3 });
   const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
   const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' });
+  const inZone = zoned(locale);
+  const decimals = new Intl.NumberFormat(locale, { maximumFractionDigits: FINEST });
   const utcDay = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', timeZone: 'UTC' });
   const utcHour = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
   const utcTime = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
@@ -39,8 +52,18 @@ export function formatter(language: Language): Format {
   return {
     number: (value) => number.format(value),
     money: ({ amount, currency }) => formatMoney(locale, amount, currency),
+    amount: ({ amount, currency }) => exactly(new Intl.NumberFormat(locale, { style: 'currency', currency }), amount),
+    unitPrice: (amount, currency) => exactly(new Intl.NumberFormat(locale, { style: 'currency', currency, maximumFractionDigits: FINEST }), amount),
+    exact: (value) => value.split('/').map((part) => exactly(decimals, part)).join(' / '),
     date: (instant) => date.format(new Date(instant)),
     dateTime: (instant) => dateTime.format(new Date(instant)),
+    dateIn: (instant, zone) => inZone(zone).date.format(new Date(instant)),
+    dateTimeIn: (instant, zone) => inZone(zone).dateTime.format(new Date(instant)),
+    spanIn({ start, end }, zone) {
+      const [from, to] = [new Date(start), new Date(end)];
+      const isShort = to.getTime() - from.getTime() < 2 * DAY_MS;
+      return inZone(zone)[isShort ? 'dateTime' : 'date'].formatRange(from, to);
+    },
     utcDay: (instant) => utcDay.format(new Date(instant)),
     utcHour: (instant) => utcHour.format(new Date(instant)),
     utcTime: (instant) => utcTime.format(new Date(instant)),
@@ -52,10 +75,30 @@ export function formatter(language: Language): Format {
   };
 }
 
+/** The most decimals that a price of the blueprint has. */
+const FINEST = 12;
+const DAY_MS = 86_400_000;
+
+/** Intl formats a decimal string exactly, without a float in between; its types don't say so yet. */
+function exactly(format: Intl.NumberFormat, decimal: string): string {
+  return (format.format as (value: string) => string)(decimal);
+}
+
+function zoned(locale: string) {
+  const made = new Map<string, { date: Intl.DateTimeFormat; dateTime: Intl.DateTimeFormat }>();
+  return (timeZone: string) => {
+    const known = made.get(timeZone) ?? {
+      date: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone }),
+      dateTime: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }),
+    };
+    made.set(timeZone, known);
+    return known;
+  };
+}
+
 function formatMoney(locale: string, amount: string, currency: string): string {
-  // A decimal string goes to Intl as it is: it formats it exactly, without a float in between. Whole prices drop
-  // their zeros, since "$29" reads better on a card than "$29.00"; JPY has none by itself.
+  // Whole prices drop their zeros, since "$29" reads better on a card than "$29.00"; JPY has none by itself.
   const whole = /^-?\d+(\.0+)?$/.test(amount);
   const format = new Intl.NumberFormat(locale, { style: 'currency', currency, ...(whole ? { maximumFractionDigits: 0 } : {}) });
-  return (format.format as (value: string) => string)(amount);
+  return exactly(format, amount);
 }

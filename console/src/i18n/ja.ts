@@ -1,6 +1,8 @@
 import type { Dictionary } from './en';
+import { billing } from './ja-billing';
 
 export const ja: Dictionary = {
+  ...billing,
   'app.console': 'コンソール',
   'app.skip': '本文へ移動',
   'app.menu': 'メニュー',
@@ -68,6 +70,8 @@ export const ja: Dictionary = {
   'register.slugReserved': '{slug} は予約されています。',
   'register.slugInvalid': '{slug} はアドレスとして使えません。',
   'register.slugTry': '{slug} を使う',
+  'register.testClock': 'テスト用の組織:時刻を進められます',
+  'register.testClockHint': '請求を試すための組織です。運営者が時計を進めると、その間に期限が来る処理が行われます。',
   'register.plan': 'プラン',
   'register.planContact': '個別見積り',
   'register.account': 'あなたのアカウント',

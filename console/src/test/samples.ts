@@ -1,12 +1,12 @@
 // One organization with one owner, as the API would tell of them.
-import type { ApiKey, Limits, Organization, Plan, Product, User } from '../api/types';
-import { ok, type Answer, type Asked } from './network';
+import type { ApiKey, Invoice, InvoiceLine, Limits, Organization, Plan, Product, Subscription, User } from '../api/types';
+import { ok, problem, type Answer, type Asked } from './network';
 
 const AT = '2026-01-02T03:04:05Z';
 
 export const acme: Organization = { id: 'org_1', name: 'Acme', slug: 'acme', status: 'active', plan: 'free', role: 'owner', created_at: AT, updated_at: AT };
 export const aiko: User = { id: 'usr_1', email: 'aiko@example.com', display_name: 'Aiko', is_operator: false, created_at: AT, last_sign_in_at: null };
-export const product: Product = { name: 'Scraper', base_domain: null, headline_limit: 'requests_per_day', key_prefix: 'ak', sample: { method: 'GET', path: '/api/jobs' } };
+export const product: Product = { name: 'Scraper', base_domain: null, headline_limit: 'requests_per_day', key_prefix: 'ak', sample: { method: 'GET', path: '/api/jobs' }, is_development: false };
 export const free: Plan = {
   key: 'free',
   name: 'Free',
@@ -48,7 +48,83 @@ export function apiKey(over: Partial<ApiKey> = {}): ApiKey {
 export function limits(used: number): Limits {
   return {
     as_of: AT,
-    items: [{ key: 'requests_per_day', kind: 'quota', window: 'day', meter: 'requests', per: 'organization', on_exceed: 'reject', used, limit: 100, remaining: 100 - used, resets_at: null, busiest: null, warn_at: [80, 90, 100], headline: true }],
+    items: [{ key: 'requests_per_day', kind: 'quota', window: 'day', meter: 'requests', per: 'organization', on_exceed: 'reject', used, limit: 100, remaining: 100 - used, resets_at: null, warn_at: [80, 90, 100], busiest: null, headline: true }],
+  };
+}
+
+export const pro: Plan = { ...free, key: 'pro', name: 'Pro', prices: [{ interval: 'month', price: { amount: '29.00', currency: 'USD' } }], is_default: false };
+
+export function subscription(over: Partial<Subscription> = {}): Subscription {
+  return {
+    id: 'sub_1',
+    plan: 'free',
+    plan_version: 1,
+    status: 'active',
+    currency: 'USD',
+    interval: 'month',
+    seats: 1,
+    add_ons: {},
+    period: { start: '2026-01-01T00:00:00Z', end: '2026-02-01T00:00:00Z' },
+    time_zone: 'UTC',
+    trial_end: null,
+    pays: false,
+    past_due_since: null,
+    paused_at: null,
+    cancel_at: null,
+    canceled_at: null,
+    pending: null,
+    allows_overage: false,
+    test_clock: null,
+    started_at: AT,
+    ...over,
+  };
+}
+
+export const usd = (amount: string) => ({ amount, currency: 'USD' });
+
+export function line(over: Partial<InvoiceLine> = {}): InvoiceLine {
+  return {
+    position: 1,
+    kind: 'charge',
+    item: 'plan:pro',
+    version: 1,
+    description: 'Pro, per month',
+    period: { start: '2026-01-11T00:00:00Z', end: '2026-02-01T00:00:00Z' },
+    quantity: '1',
+    amount: usd('19.65'),
+    meter: null,
+    events: null,
+    digest: null,
+    work: { unit: usd('29.00'), quantity: '1', whole: usd('29.00'), share: '21/31', counted: [1_814_400, 2_678_400] },
+    ...over,
+  };
+}
+
+export function invoice(over: Partial<Invoice> = {}): Invoice {
+  return {
+    id: 'inv_1',
+    kind: 'invoice',
+    status: 'open',
+    number: 'INV-000001',
+    reason: 'change',
+    created_at: '2026-01-11T00:00:00Z',
+    usage_period: null,
+    finalize_at: '2026-01-11T00:00:00Z',
+    finalized_at: '2026-01-11T00:00:00Z',
+    due_at: '2026-01-25T00:00:00Z',
+    paid_at: null,
+    voided_at: null,
+    subtotal: usd('19.65'),
+    taxes: [],
+    total: usd('19.65'),
+    balance_used: usd('0.00'),
+    credited: usd('0.00'),
+    due: usd('19.65'),
+    seller: { name: 'Scraper Inc.' },
+    customer: null,
+    lines: [line()],
+    credit_notes: [],
+    ...over,
   };
 }
 
@@ -67,6 +143,7 @@ export const quiet: Handlers = {
   'GET /v1/orgs/acme/api-keys': () => list([]),
   'GET /v1/orgs/acme/limits': () => ok(limits(0)),
   'GET /v1/orgs/acme/usage': () => ok({ meter: 'requests', unit: 'request', as_of: AT, buckets: [] }),
-  'GET /v1/orgs/acme/subscription': () => ok({ id: 'sub_1', plan: 'free', plan_version: 1, status: 'active', started_at: AT }),
-  'GET /v1/orgs/acme/access/permissions': () => ok({ permissions: ['scraping:create', 'scraping:read', 'keys:read'] }),
+  'GET /v1/orgs/acme/subscription': () => ok(subscription()),
+  'GET /v1/orgs/acme/access/permissions': () => ok({ permissions: ['scraping:create', 'scraping:read', 'keys:read', 'billing:read', 'billing:manage'] }),
+  'GET /v1/orgs/acme/invoices/upcoming': () => problem(404, 'not_found'),
 };

@@ -41,6 +41,8 @@ function antdThemeOf(mode: Mode, palette: Palette): ThemeConfig {
       colorError: palette.bad,
       colorErrorBg: palette.badSoft,
       colorErrorBorder: palette.badSoft,
+      colorInfoBg: palette.accentSoft,
+      colorInfoBorder: palette.accentSoft,
       colorWarningBg: palette.warnSoft,
       colorWarningBorder: palette.warnSoft,
       colorText: palette.text,
@@ -65,6 +67,7 @@ function antdThemeOf(mode: Mode, palette: Palette): ThemeConfig {
       Alert: { withDescriptionPadding: '12px 14px', defaultPadding: '10px 14px', fontSizeLG: 15 },
       Form: { itemMarginBottom: 20, labelColor: palette.text, verticalLabelPadding: '0 0 6px' },
       Segmented: { itemSelectedBg: mode === 'dark' ? '#3b4d56' : palette.raised, trackBg: palette.track, itemColor: palette.text },
+      Switch: { colorTextQuaternary: palette.control, colorTextTertiary: palette.muted },
       Modal: { contentBg: palette.raised, headerBg: palette.raised },
     },
   };

@@ -8,9 +8,11 @@ const TONES: Record<string, Tone> = {
   past_due: 'warn',
   paused: 'warn',
   suspended: 'bad',
+  invoice_open: 'warn',
+  invoice_paid: 'good',
 };
 
-/** A state of an organization, a subscription or a key. The word says it; the colour only helps. */
+/** A state of an organization, a subscription, a key or an invoice. The word says it; the colour only helps. */
 export function Badge({ status, children }: { status: string; children: string }) {
   return (
     <span className="badge" data-tone={TONES[status] ?? 'quiet'}>

@@ -94,6 +94,9 @@ struct Product {
     key_prefix: String,
     /// A call to try: the first route.
     sample: Option<Sample>,
+    /// Whether this installation has no host names of its own, as in development: an organization can then sign up with a
+    /// test clock.
+    is_development: bool,
 }
 
 /// A call to try.
@@ -191,6 +194,7 @@ async fn get_product(Extract(state): Extract<State>) -> Json<Product> {
             .map(|limit| limit.name.clone()),
         key_prefix: product.key_prefix.clone(),
         sample: sample.map(|(method, path)| Sample { method: method.to_owned(), path: path.to_owned() }),
+        is_development: state.platform.is_development,
     })
 }
 

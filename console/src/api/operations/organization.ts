@@ -1,12 +1,8 @@
 import { call } from '../client';
-import type { Organization, Subscription } from '../types';
+import type { Organization } from '../types';
 
 export function getOrganization(org: string, signal?: AbortSignal): Promise<Organization> {
   return call('get', '/v1/orgs/{org}', { path: { org }, signal });
-}
-
-export function getSubscription(org: string, signal?: AbortSignal): Promise<Subscription> {
-  return call('get', '/v1/orgs/{org}/subscription', { path: { org }, signal });
 }
 
 /** What the caller may do here, which is also what the caller may hand to a key. */

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useState } from 'react';
+import { Button, Dropdown } from 'antd';
+import { lazy, Suspense, useState } from 'react';
 import { operatorOrganizationsQuery } from '../../api/queries';
 import type { OrganizationWithUsage } from '../../api/types';
 import { ORGANIZATION_COLUMNS } from '../../app/search';
@@ -11,9 +12,17 @@ import { ProblemAlert } from '../../problem/ProblemAlert';
 import { Badge } from '../../ui/Badge';
 import { DataTable, type Column } from '../../ui/DataTable';
 import { EmptyState } from '../../ui/EmptyState';
+import { Icon } from '../../ui/Icon';
 import { SearchBox } from '../../ui/SearchBox';
 import { Skeleton } from '../../ui/Skeleton';
 import { useDebounced, useDebouncedCallback } from '../../ui/use-debounced';
+
+const ClockDialog = lazy(() => import('./ClockDialog').then((module) => ({ default: module.ClockDialog })));
+const InvoiceDialog = lazy(() => import('./InvoiceDialog').then((module) => ({ default: module.InvoiceDialog })));
+const ItemDialog = lazy(() => import('./ItemDialog').then((module) => ({ default: module.ItemDialog })));
+
+const ACTS = ['item', 'invoice', 'clock'] as const;
+type OperatorAct = (typeof ACTS)[number];
 
 const route = getRouteApi('/member/operator');
 
@@ -24,7 +33,9 @@ export function OrganizationsPage() {
   const [typed, setTyped] = useState(search.q ?? '');
   const q = useDebounced(typed.trim());
   const { data, error, refetch } = useQuery(operatorOrganizationsQuery(q));
-  const columns = useColumns();
+  const [acting, setActing] = useState<{ act: OperatorAct; organization: OrganizationWithUsage }>();
+  const columns = useColumns((act, organization) => setActing({ act, organization }));
+  const done = () => setActing(undefined);
 
   const putIntoAddress = useDebouncedCallback((text: string) => {
     void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true });
@@ -73,11 +84,16 @@ export function OrganizationsPage() {
           </>
         )}
       </div>
+      <Suspense fallback={null}>
+        {acting?.act === 'item' ? <ItemDialog organization={acting.organization} onClose={done} /> : null}
+        {acting?.act === 'invoice' ? <InvoiceDialog organization={acting.organization} onClose={done} /> : null}
+        {acting?.act === 'clock' ? <ClockDialog organization={acting.organization} onClose={done} /> : null}
+      </Suspense>
     </Page>
   );
 }
 
-function useColumns(): Column<OrganizationWithUsage>[] {
+function useColumns(onAct: (act: OperatorAct, organization: OrganizationWithUsage) => void): Column<OrganizationWithUsage>[] {
   const { t, word, format } = useI18n();
   return [
     { id: 'name', title: t('operator.name'), sortBy: (row) => row.name, render: (row) => row.name },
@@ -102,6 +118,24 @@ function useColumns(): Column<OrganizationWithUsage>[] {
       end: true,
       sortBy: (row) => row.created_at,
       render: (row) => <time dateTime={row.created_at}>{format.date(row.created_at)}</time>,
+    },
+    {
+      id: 'actions',
+      title: t('app.actions'),
+      quietTitle: true,
+      end: true,
+      render: (row) => (
+        <Dropdown
+          trigger={['click']}
+          placement="bottomRight"
+          menu={{
+            items: ACTS.map((act) => ({ key: act, label: t(`operator.act.${act}`) })),
+            onClick: ({ key }) => onAct(ACTS.find((act) => act === key) ?? 'item', row),
+          }}
+        >
+          <Button type="text" aria-label={t('keys.actionsFor', { name: row.name })} aria-haspopup="menu" icon={<Icon name="more" />} />
+        </Dropdown>
+      ),
     },
   ];
 }

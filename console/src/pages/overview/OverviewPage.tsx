@@ -29,7 +29,7 @@ function Overview({ org }: { org: string }) {
     <Page title={t('overview.title')}>
       <div className="stack">
         {onboarding === undefined ? null : <Checklist org={org} state={onboarding} />}
-        <div className="overview">
+        <div className="beside">
           <div className="stack">
             <LimitsCard org={org} />
             <WeekCard org={org} />

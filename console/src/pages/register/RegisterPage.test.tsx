@@ -4,7 +4,7 @@ import { session } from '../../auth/session';
 import { network, ok, problem, type Asked } from '../../test/network';
 import { person } from '../../test/person';
 import { renderApp } from '../../test/render-app';
-import { aiko, granted, quiet } from '../../test/samples';
+import { aiko, granted, product, quiet } from '../../test/samples';
 
 beforeEach(() => session.end());
 
@@ -28,6 +28,7 @@ it('suggests an address, says that it is taken, and offers another', async () =>
   renderApp('/register');
   const user = await fillIn();
   expect(screen.getByLabelText<HTMLInputElement>('Address').value).toBe('acme-labs');
+  expect(screen.queryByRole('checkbox')).toBeNull();
   await user.click(await screen.findByRole('button', { name: 'Use acme-labs-2' }));
   expect(await screen.findByText('acme-labs-2 is available.')).toBeDefined();
   await user.click(screen.getByRole('button', { name: 'Create organization' }));
@@ -51,4 +52,19 @@ it('puts the API’s words beside the field they are about', async () => {
   await screen.findByText('That address has an account.');
   const keys = log.filter((asked) => asked.path === '/v1/signup').map((asked) => asked.headers.get('idempotency-key'));
   expect(new Set(keys).size).toBe(1);
+});
+
+it('offers a test clock in development, and only there', async () => {
+  const log = network({
+    ...quiet,
+    'GET /v1/product': () => ok({ ...product, is_development: true }),
+    'GET /v1/signup/availability': availability,
+    'POST /v1/signup': () => ({ status: 201, body: { ...granted, user: aiko } }),
+  });
+  renderApp('/register');
+  const user = await fillIn();
+  await user.click(screen.getByRole('checkbox', { name: /its time can be moved/ }));
+  await user.click(screen.getByRole('button', { name: 'Create organization' }));
+  expect(await screen.findByRole('heading', { level: 1, name: 'Overview' })).toBeDefined();
+  expect(log.find((asked) => asked.path === '/v1/signup')?.body).toMatchObject({ organization: { test_clock: true } });
 });

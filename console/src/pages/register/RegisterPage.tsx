@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { Button, Form, Input } from 'antd';
+import { Button, Checkbox, Form, Input } from 'antd';
 import { useState } from 'react';
 import { useIdempotency } from '../../api/idempotency';
 import { signUp } from '../../api/operations/public';
@@ -21,6 +21,7 @@ const FIELDS = [
   ['organization', 'name'],
   ['organization', 'slug'],
   ['organization', 'plan'],
+  ['organization', 'test_clock'],
   ['owner', 'display_name'],
   ['owner', 'email'],
   ['owner', 'password'],
@@ -90,6 +91,11 @@ export function RegisterPage() {
               <Input autoCapitalize="none" autoComplete="off" spellCheck={false} {...suffixFor(product?.base_domain)} />
             </Form.Item>
           </div>
+          {product?.is_development === true ? (
+            <Form.Item name={['organization', 'test_clock']} valuePropName="checked" extra={t('register.testClockHint')}>
+              <Checkbox>{t('register.testClock')}</Checkbox>
+            </Form.Item>
+          ) : null}
         </fieldset>
         <fieldset className="form-section">
           <legend>{t('register.plan')}</legend>
