@@ -23,6 +23,7 @@ export const billing = {
   'billing.nextInvoiceOn': 'On {date}',
   'billing.noUpcoming': 'No invoice will come as things stand.',
   'billing.upcomingHint': 'As it would be if nothing more were used.',
+  'billing.upcomingFree': 'A statement of usage, by which nothing is charged.',
   'billing.whatIsOnIt': 'See what is on it',
   'billing.trialDays': 'Days left in the trial: {days}. It ends on {date}.',
   'billing.trialPays': 'Then it is charged and goes on by itself; there is nothing you need to do.',

@@ -24,6 +24,7 @@ export const billing: Record<keyof typeof en, string> = {
   'billing.nextInvoiceOn': '{date}',
   'billing.noUpcoming': '現状では次回の請求はありません。',
   'billing.upcomingHint': 'これ以上の利用がない場合の金額です。',
+  'billing.upcomingFree': '利用明細のみで、請求はありません。',
   'billing.whatIsOnIt': '内訳を見る',
   'billing.trialDays': '試用期間の残り: {days} 日({date} まで)。',
   'billing.trialPays': 'その後は自動で課金が始まり、そのまま継続します。手続きは不要です。',

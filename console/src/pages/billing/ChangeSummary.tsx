@@ -1,8 +1,7 @@
 import type { Invoice, Plan, Preview, Subscription } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { Totals } from './Totals';
-import { differences } from './standing';
-import { useDifferenceText } from './terms';
+import { useDifferences } from './terms';
 
 interface Props {
   subscription: Subscription;
@@ -13,17 +12,16 @@ interface Props {
 /** What changes, when, what is given back and charged now, and what comes next. */
 export function ChangeSummary({ subscription, preview, plans }: Props) {
   const { t, format } = useI18n();
-  const textOf = useDifferenceText(plans);
+  const differencesOf = useDifferences(plans);
   const zone = subscription.time_zone;
   const after = preview.subscription.pending ?? preview.subscription;
   const next = preview.next_invoice;
   return (
     <>
       <ul className="differences">
-        {differences(subscription, after).map((difference) => {
-          const { label, before, after: then } = textOf(difference);
-          return <li key={difference.name}>{t('billing.difference', { label, before, after: then })}</li>;
-        })}
+        {differencesOf(subscription, after).map((difference) => (
+          <li key={difference}>{difference}</li>
+        ))}
       </ul>
       <p>
         <strong>{preview.when === 'now' ? t('change.atOnce') : t('change.atPeriodEnd', { date: format.dateIn(preview.subscription.pending?.at ?? subscription.period.end, zone) })}</strong>
@@ -41,7 +39,7 @@ export function ChangeSummary({ subscription, preview, plans }: Props) {
               <dd className="nums">{format.amount(next.total)}</dd>
             </div>
           </dl>
-          <p className="muted small">{t('billing.upcomingHint')}</p>
+          <p className="muted small">{t(next.kind === 'statement' ? 'billing.upcomingFree' : 'billing.upcomingHint')}</p>
         </section>
       )}
     </>

@@ -7,8 +7,7 @@ import { useI18n } from '../../i18n/i18n';
 import { ProblemAlert } from '../../problem/ProblemAlert';
 import { useToast } from '../../ui/Toasts';
 import { renewBilling } from './renew';
-import { differences } from './standing';
-import { useDifferenceText } from './terms';
+import { useDifferences } from './terms';
 
 interface Props {
   org: string;
@@ -23,7 +22,7 @@ export function PendingNotice({ org, subscription, plans, mayManage }: Props) {
   const toast = useToast();
   const queryClient = useQueryClient();
   const idempotency = useIdempotency();
-  const textOf = useDifferenceText(plans);
+  const differencesOf = useDifferences(plans);
   const undo = useMutation({
     mutationFn: () => {
       // A change back to what it is: only the one that was to come is called off. The time tells it from another day's.
@@ -45,10 +44,9 @@ export function PendingNotice({ org, subscription, plans, mayManage }: Props) {
         title={t('billing.pending', { date: format.dateIn(pending.at, subscription.time_zone) })}
         description={
           <ul>
-            {differences(subscription, pending).map((difference) => {
-              const { label, before, after } = textOf(difference);
-              return <li key={difference.name}>{t('billing.difference', { label, before, after })}</li>;
-            })}
+            {differencesOf(subscription, pending).map((difference) => (
+              <li key={difference}>{difference}</li>
+            ))}
           </ul>
         }
         action={

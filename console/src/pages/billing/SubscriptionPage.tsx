@@ -120,7 +120,7 @@ function NextInvoiceCard({ org, zone }: { org: string; zone: string }) {
         <>
           <p className="sum nums">{format.amount(data.total)}</p>
           <p className="muted">{t('billing.nextInvoiceOn', { date: format.dateIn(data.created_at, zone) })}</p>
-          <p className="small muted">{t('billing.upcomingHint')}</p>
+          <p className="small muted">{t(data.kind === 'statement' ? 'billing.upcomingFree' : 'billing.upcomingHint')}</p>
           <p>
             <Link to="/o/$org/billing/invoices/upcoming" params={{ org }}>
               {t('billing.whatIsOnIt')}

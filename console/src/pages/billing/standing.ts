@@ -51,7 +51,8 @@ export function timeOf(subscription: Subscription, now = Date.now()): number {
   return subscription.test_clock === null ? now : Date.parse(subscription.test_clock);
 }
 
-interface Terms {
+/** What is subscribed to, or would be. */
+export interface Terms {
   plan: string;
   interval: Subscription['interval'];
   currency: string;

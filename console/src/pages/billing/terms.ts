@@ -1,15 +1,14 @@
 import { useI18n } from '../../i18n/i18n';
 import type { Plan, UsagePrice } from '../../api/types';
-import type { differences } from './standing';
-import { titleOf } from './standing';
+import { differences, titleOf, type Terms } from './standing';
 
 export const PER = { month: 'plan.perMonth', quarter: 'plan.perQuarter', year: 'plan.perYear' } as const;
 export const INTERVAL_NAMES = { month: 'plans.month', quarter: 'plans.quarter', year: 'plans.year' } as const;
 
-/** Puts into words what differs between two configurations. */
-export function useDifferenceText(plans: readonly Plan[] | undefined): (difference: ReturnType<typeof differences>[number]) => { label: string; before: string; after: string } {
+/** What differs between two configurations, in words. The seats of a plan that isn't billed by them are nobody's concern. */
+export function useDifferences(plans: readonly Plan[] | undefined): (before: Terms, after: Terms) => string[] {
   const { t, word, format } = useI18n();
-  return ({ what, name, before, after }) => {
+  const named = ({ what, name, before, after }: ReturnType<typeof differences>[number]) => {
     switch (what) {
       case 'plan':
         return { label: t('overview.plan'), before: titleOf(before, plans), after: titleOf(after, plans) };
@@ -24,6 +23,11 @@ export function useDifferenceText(plans: readonly Plan[] | undefined): (differen
         return { label: addOn?.name ?? name, before: format.exact(before), after: format.exact(after) };
       }
     }
+  };
+  return (before, after) => {
+    const bySeats = plans?.find((plan) => plan.key === after.plan)?.seats !== null;
+    const shown = differences(before, after).filter(({ what }) => what !== 'seats' || bySeats);
+    return shown.map((difference) => t('billing.difference', named(difference)));
   };
 }
 

@@ -57,7 +57,7 @@ export function ClockDialog({ organization, onClose }: Props) {
         </Form.Item>
         <Form.Item>
           <div className="row">
-            {[1, 7, 31].map((days) => (
+            {[7, 31].map((days) => (
               <Button key={days} onClick={() => ahead(days)}>
                 {t('operator.clockAhead', { days })}
               </Button>
