@@ -58,6 +58,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) account: Account,
     /// The invoices that were made.
     pub(crate) made: Vec<InvoiceId>,
+    /// Whether what is owed counts as paid in time: nobody wants to be told of an invoice that supposes the opposite.
+    supposes_payment: bool,
 }
 
 /// Something whose time comes.
@@ -117,7 +119,7 @@ impl<'a> Engine<'a> {
     ) -> Result<Self> {
         let found: Option<AccountRow> = tx.fetch_optional(&LOCK_SUBSCRIPTION, args![org]).await?;
         let account = found.ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
-        Ok(Self { tx, env, blueprint, catalogue, account, made: Vec::new() })
+        Ok(Self { tx, env, blueprint, catalogue, account, made: Vec::new(), supposes_payment: false })
     }
 
     /// Looks at the subscription of an organization, if there is one, without taking it.
@@ -131,7 +133,7 @@ impl<'a> Engine<'a> {
         let found: Option<AccountRow> = tx.fetch_optional(&SUBSCRIPTION_OF, args![org]).await?;
         let Some(account) = found else { return Ok(None) };
         let account = account.try_into()?;
-        Ok(Some(Self { tx, env, blueprint, catalogue, account, made: Vec::new() }))
+        Ok(Some(Self { tx, env, blueprint, catalogue, account, made: Vec::new(), supposes_payment: false }))
     }
 
     /// The organization's own time.
@@ -166,6 +168,7 @@ impl<'a> Engine<'a> {
         };
         let Some(until) = until else { return Ok(None) };
         self.made.clear();
+        self.supposes_payment = true;
         self.run(until + self.blueprint.billing().grace).await?;
         Ok(self.made.last().copied())
     }
@@ -195,14 +198,15 @@ impl<'a> Engine<'a> {
         if account.status != Status::Canceled {
             all.extend(account.cancel_at.map(|at| (at, Due::Cancel)));
         }
-        if let (Status::PastDue, Some(since), None) =
-            (account.status, account.past_due_since, account.lapsed_at)
+        let supposed = self.supposes_payment;
+        if let (Status::PastDue, Some(since), None, false) =
+            (account.status, account.past_due_since, account.lapsed_at, supposed)
         {
             let config = account.config.clone();
             let days = self.plan(&config.plan, config.version).await?.grace_days;
             all.push((since + Span::from_days(i64::from(days)), Due::Lapse));
         }
-        let is_active = self.account.status == Status::Active;
+        let is_active = self.account.status == Status::Active && !supposed;
         let waiting: Vec<Waiting> = self.tx.fetch_all(&INVOICES_WAITING, args![self.account.org]).await?;
         for invoice in waiting {
             match (invoice.status.as_str(), invoice.due_at) {
