@@ -1,7 +1,7 @@
 # The commands of this project. `make up` and `make test` are all that one has to know; what they do stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak setup console openapi bench-admission bench-changes bench-gateway bench-ingest bench-scale bench-usage lint fmt clean
+.PHONY: help up test soak setup console openapi bench-admission bench-changes bench-gateway bench-ingest bench-invoices bench-scale bench-usage lint fmt clean
 
 # What `make up` runs, and with which options of `insula up`.
 BLUEPRINT ?= blueprints/hello
@@ -38,6 +38,9 @@ bench-admission: ## measure what the decision on a request costs (BENCH="organiz
 
 bench-usage: ## measure questions for usage beside 10 million events, on both engines (BENCH="events questions")
 	@cargo run --release --quiet -p insula-metering --example usage_query -- $(BENCH)
+
+bench-invoices: ## measure an invoice run of 100 000 subscriptions, on both engines (BENCH="subscriptions events")
+	@cargo run --release --quiet -p insula-billing --example invoice_run -- $(BENCH)
 
 bench-scale: ## measure memory and cold start with a million keys (BENCH="--keys 1000000 --organizations 100000")
 	@scripts/bench-installation.sh scale $(BENCH)
