@@ -142,8 +142,9 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
         verifier: platform.verifier.clone(),
         pepper: platform.keyring.derive("api-keys"),
         secure_cookies: platform.secure_cookies,
-        last_use: Arc::new(|mut ledger| {
-            Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger).await?) })
+        last_use: Arc::new(|mut ledger, keys| {
+            let (first, last) = keys.into_inner();
+            Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger, first, last).await?) })
         }),
         key_bound: Arc::new(move |org| bound(&gate, org, LimitIndex::API_KEYS)),
     }

@@ -126,6 +126,9 @@ macro_rules! ids {
             /// The id that sorts before all others; none is made like it.
             pub const MIN: Self = Self(Uuid::nil());
 
+            /// The id that sorts after all others; none is made like it.
+            pub const MAX: Self = Self(Uuid::max());
+
             /// Makes a fresh id that sorts after those made at earlier instants.
             #[must_use]
             pub fn generate(env: &Env) -> Self {

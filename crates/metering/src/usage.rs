@@ -63,9 +63,10 @@ pub async fn buckets(tx: &mut TenantTx, meter: &str, windows: &Windows) -> Store
     Ok(windows.iter().map(bucket).collect())
 }
 
-/// When each key of the organization was last used; a key that never was is left out.
-pub async fn last_use(tx: &mut TenantTx) -> StoreResult<HashMap<KeyId, Instant>> {
-    Ok(store::key_uses(tx).await?.into_iter().collect())
+/// When each key of the organization was last used, of those with ids from `first` to `last`; a key that never was is left
+/// out.
+pub async fn last_use(tx: &mut TenantTx, first: KeyId, last: KeyId) -> StoreResult<HashMap<KeyId, Instant>> {
+    Ok(store::key_uses(tx, first, last).await?.into_iter().collect())
 }
 
 /// What each of these organizations used of a meter on the day that its instant lies in; those that used nothing are left

@@ -99,8 +99,9 @@ on_both_engines! {
         assert_eq!(ask(two, "requests", from, to, Day).await, [0, 100]);
 
         let mut tx = run.storage.read(Store::Ledger, &Member(one)).await.unwrap();
-        let last = usage::last_use(&mut tx).await.unwrap();
+        let last = usage::last_use(&mut tx, key.min(unused), key.max(unused)).await.unwrap();
         assert_eq!((last.get(&key), last.get(&unused)), (Some(&at("2026-03-01T00:00:00Z")), None));
+        assert!(usage::last_use(&mut tx, unused, unused).await.unwrap().is_empty());
         let quantities = r#"{"requests":1,"tokens":40}"#;
         assert!(events(&run.storage, one).await.iter().any(|event| event.0 == quantities));
     }

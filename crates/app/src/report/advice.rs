@@ -205,7 +205,7 @@ pub(super) async fn on_keys(
     proof: &Authorized<ReadUsage>,
     now: Instant,
 ) -> Result<Vec<Recommendation>> {
-    let uses = usage::last_use(&mut ledger).await?;
+    let uses = usage::last_use(&mut ledger, KeyId::MIN, KeyId::MAX).await?;
     drop(ledger);
     let since = now - UNUSED_FOR;
     let mut tx = platform.storage.read(Store::Directory, proof).await?;

@@ -204,7 +204,10 @@ async fn list_api_keys(
     let rows = api_key::list(&mut tx, &proof, query.project, page).await?;
     drop(tx);
     let ledger = state.storage.read(Store::Ledger, &proof).await?;
-    let last_use = (state.last_use)(ledger).await?;
+    // Those of a page stand in the order of their ids.
+    let first = rows.items.first().map_or(KeyId::MIN, |row| row.id);
+    let last = rows.items.last().map_or(KeyId::MIN, |row| row.id);
+    let last_use = (state.last_use)(ledger, first..=last).await?;
     let show = |row: &KeyRow| shown(&state, row, last_use.get(&row.id).copied());
     let items = rows.items.iter().map(show).collect::<Result<_>>()?;
     Ok(Json(Page { items, next_cursor: rows.next_cursor }))
@@ -219,7 +222,7 @@ async fn get_api_key(
     let row = api_key::find(&mut tx, key_id(&key)?).await?;
     drop(tx);
     let ledger = state.storage.read(Store::Ledger, &proof).await?;
-    let last_use = (state.last_use)(ledger).await?;
+    let last_use = (state.last_use)(ledger, row.id..=row.id).await?;
     Ok(Json(shown(&state, &row, last_use.get(&row.id).copied())?))
 }
 
@@ -265,7 +268,7 @@ async fn update_api_key(
         state.live.put_key(live);
     }
     let ledger = state.storage.read(Store::Ledger, &proof).await?;
-    let last_use = (state.last_use)(ledger).await?;
+    let last_use = (state.last_use)(ledger, id..=id).await?;
     Ok(Json(shown(&state, &row, last_use.get(&id).copied())?))
 }
 

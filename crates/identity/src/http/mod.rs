@@ -13,7 +13,7 @@ use insula_blueprint::Compiled;
 use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
 use insula_storage::{Storage, TenantTx};
 use insula_web::Api;
-use std::{collections::HashMap, pin::Pin, sync::Arc};
+use std::{collections::HashMap, ops::RangeInclusive, pin::Pin, sync::Arc};
 
 pub use cookie::refresh_cookie;
 pub use sign_in::{Client, Membership, mint};
@@ -21,8 +21,10 @@ pub use sign_in::{Client, Membership, mint};
 /// An answer that has to be looked up.
 pub type LookedUp<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
-/// When each key of an organization was last used, asked of its part of the ledger.
-pub type LastUse = Arc<dyn Fn(TenantTx) -> LookedUp<HashMap<KeyId, Instant>> + Send + Sync>;
+/// When each key of an organization with an id in this range, ends included, was last used, asked of its part of the
+/// ledger.
+pub type LastUse =
+    Arc<dyn Fn(TenantTx, RangeInclusive<KeyId>) -> LookedUp<HashMap<KeyId, Instant>> + Send + Sync>;
 
 /// How many API keys an organization may have; `None` is unlimited.
 pub type KeyBound = Arc<dyn Fn(OrgId) -> Option<i64> + Send + Sync>;

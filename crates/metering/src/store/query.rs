@@ -32,7 +32,8 @@ statements! {
     Ledger VALUES_COUNTED(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =
         "SELECT count(DISTINCT member) FROM usage_unique
          WHERE tenant_id = $1 AND meter = $2 AND span = $3 AND start_at >= $4 AND start_at < $5";
-    Ledger KEY_USES(tenant: Id) = "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1";
+    Ledger KEY_USES(tenant: Id, first: Id, last: Id) =
+        "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1 AND key_id >= $2 AND key_id <= $3";
     Ledger EVENT(tenant: Id, id: Id) =
         "SELECT id, at, received_at, kind, operation, source, subject, project_id, team_id, key_id, user_id, service_id,
                 environment, quantities, groups, data, reserved, checks, blueprint, status, outcome, recovered,
@@ -375,9 +376,13 @@ pub(crate) async fn rollups(
     Ok(rows.into_iter().map(|(start, fold, quantity)| (start, Sum { fold, quantity })).collect())
 }
 
-/// When each key of the organization was last used.
-pub(crate) async fn key_uses(tx: &mut TenantTx) -> StoreResult<Vec<(KeyId, Instant)>> {
-    tx.fetch_all(&KEY_USES, args![]).await
+/// When each key of the organization was last used, of those with ids in this range, ends included.
+pub(crate) async fn key_uses(
+    tx: &mut TenantTx,
+    first: KeyId,
+    last: KeyId,
+) -> StoreResult<Vec<(KeyId, Instant)>> {
+    tx.fetch_all(&KEY_USES, args![first, last]).await
 }
 
 /// An event of the organization.
