@@ -233,13 +233,17 @@ impl Year {
         let subscription = self.get(customer, "/subscription").await;
         match (subscription["status"].as_str().unwrap(), self.dice.below(12)) {
             ("paused", 0..6) => {
-                drop(self.post(customer, "/subscription/resume", &Json::Null).await.expect(200))
+                self.post(customer, "/subscription/resume", &Json::Null).await.expect(200);
             }
             ("canceled", 0..4) => {
-                drop(self.post(customer, "/subscription/reactivate", &Json::Null).await.expect(200))
+                self.post(customer, "/subscription/reactivate", &Json::Null).await.expect(200);
             }
-            ("active", 0) => drop(self.post(customer, "/subscription/pause", &Json::Null).await.expect(200)),
-            ("active", 1) => drop(self.post(customer, "/subscription/cancel", &json!({})).await.expect(200)),
+            ("active", 0) => {
+                self.post(customer, "/subscription/pause", &Json::Null).await.expect(200);
+            }
+            ("active", 1) => {
+                self.post(customer, "/subscription/cancel", &json!({})).await.expect(200);
+            }
             ("active", 2..7) => {
                 let plan = self.dice.pick(&["free", "small", "large"]);
                 let mut wanted = json!({ "plan": plan, "interval": "month" });
