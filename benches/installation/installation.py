@@ -165,14 +165,13 @@ class Installation:
                 service.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def fill(self, organizations, keys_each):
-        """Writes organizations into the stores, each with a member, a project, keys and what was used; the program doesn't
-        run meanwhile. Everything but the ids is as the program would have written it."""
+    def fill(self, organizations, keys_each, used=True):
+        """Writes organizations into the stores, each with a member, a project and keys, and what they used where that is
+        wanted: sums alone, which a program that runs for a minute misses the events of. It doesn't run meanwhile."""
         now = int(time.time() * 1e6)
-        hour, day = now - now % 3_600_000_000, now - now % 86_400_000_000
         ids = lambda count: [new_id(now) for _ in range(count)]
         orgs = ids(organizations)
-        users, projects, subscriptions = ids(organizations), ids(organizations), ids(organizations)
+        users, projects = ids(organizations), ids(organizations)
         keys = ids(organizations * keys_each)
         with store(self.folder / "data/directory.db") as directory:
             add(directory, "organization", "id slug name status plan version created_at updated_at",
@@ -192,26 +191,32 @@ class Installation:
                   '{"requests_per_day":1000}' if n % 100 == 0 else "{}", projects[n // keys_each])
                  for n, key in enumerate(keys)))
         with store(self.folder / "data/ledger.db") as ledger:
-            add(ledger, "subscription", "tenant_id id plan plan_version status started_at",
-                ((org, own, "bench", 1, "active", now - 10 * 86_400_000_000) for org, own in zip(orgs, subscriptions)))
-            windows = [("day", day - days * 86_400_000_000) for days in range(5)]
-            windows += [("hour", hour - hours * 3_600_000_000) for hours in range(6)]
-            windows += [("minute", hour + minute * 60_000_000) for minute in range(3)]
-            add(ledger, "usage_rollup", "tenant_id meter span start_at fold quantity events digest last_at",
-                ((org, "requests", span, start, 0, 50, 50, 1, start) for org in orgs for span, start in windows))
-            # Each key was used in two hours of today.
-            dims = '{{"environment":"production","key":"key_{}","operation":"GET /items","project":"prj_{}"}}'
-            add(ledger, "usage_series", "tenant_id meter start_at series dims fold quantity events last_at",
-                ((orgs[n // keys_each], "requests", start, secrets.token_bytes(16),
-                  dims.format(digits(key), digits(projects[n // keys_each])), 0, 5, 5, start)
-                 for n, key in enumerate(keys) for start in {day, max(day, hour)}))
-            add(ledger, "key_use", "tenant_id key_id last_used_at",
-                ((orgs[n // keys_each], key, now) for n, key in enumerate(keys)))
+            multiply(ledger, "subscription", orgs)
+            if used:
+                self.add_usage(ledger, now, orgs, projects, keys)
             # One of ten organizations holds something that doesn't end by itself.
             add(ledger, "hold", "tenant_id id limit_name hold_key begun_at",
                 ((org, new_id(now), "databases", "main", now) for org in orgs[::10]))
             add(ledger, "limit_override", "tenant_id limit_name bound reason set_by set_at",
                 ((org, "requests_per_day", 2_000_000, "agreed", "operator", now) for org in orgs[::100]))
+
+    def add_usage(self, ledger, now, orgs, projects, keys):
+        """Sums of what every organization and key used lately."""
+        each = len(keys) // len(orgs)
+        hour, day = now - now % 3_600_000_000, now - now % 86_400_000_000
+        windows = [("day", day - days * 86_400_000_000) for days in range(5)]
+        windows += [("hour", hour - hours * 3_600_000_000) for hours in range(6)]
+        windows += [("minute", hour + minute * 60_000_000) for minute in range(3)]
+        add(ledger, "usage_rollup", "tenant_id meter span start_at fold quantity events digest last_at",
+            ((org, "requests", span, start, 0, 50, 50, 1, start) for org in orgs for span, start in windows))
+        # Each key was used in two hours of today.
+        dims = '{{"environment":"production","key":"key_{}","operation":"GET /items","project":"prj_{}"}}'
+        add(ledger, "usage_series", "tenant_id meter start_at series dims fold quantity events last_at",
+            ((orgs[n // each], "requests", start, secrets.token_bytes(16),
+              dims.format(digits(key), digits(projects[n // each])), 0, 5, 5, start)
+             for n, key in enumerate(keys) for start in {day, max(day, hour)}))
+        add(ledger, "key_use", "tenant_id key_id last_used_at",
+            ((orgs[n // each], key, now) for n, key in enumerate(keys)))
 
 
 @contextlib.contextmanager
@@ -228,6 +233,21 @@ def add(database, table, columns, rows):
     names = columns.split()
     marks = ", ".join("?" * len(names))
     database.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
+
+
+def multiply(database, table, orgs):
+    """Adds the one row that a table has for each of these organizations too, ten days older."""
+    rows = database.execute(f"SELECT * FROM {table}")
+    names, row = [column[0] for column in rows.description], rows.fetchone()
+    # What is so large is an instant, in microseconds.
+    row = [value - 10 * 86_400_000_000 if isinstance(value, int) and value > 1e15 else value for value in row]
+    now = int(time.time() * 1e6)
+
+    def of(org):
+        fresh = {"tenant_id": org, "id": new_id(now)}
+        return [fresh.get(name, value) for name, value in zip(names, row)]
+
+    add(database, table, " ".join(f'"{name}"' for name in names), map(of, orgs))
 
 
 def new_id(now):
