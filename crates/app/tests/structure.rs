@@ -56,7 +56,7 @@ const ACROSS_TENANTS: &[(&str, usize)] = &[
     ("app/src/metrics.rs", 1),
     ("app/src/offers.rs", 1),
     ("app/src/operator.rs", 4),
-    ("app/src/operator/billing.rs", 11),
+    ("app/src/operator/billing.rs", 10),
     ("app/src/operator/ledger.rs", 1),
     ("app/src/operator/limits.rs", 3),
     ("app/src/operator/offers.rs", 5),

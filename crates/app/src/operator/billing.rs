@@ -1,9 +1,9 @@
 //! What the operator does about what organizations are charged.
 
-use super::TAG;
+use super::{TAG, organization};
 use crate::{platform::Platform, subscriptions::refresh_entitlement};
 use axum::extract::{Path, State as Extract};
-use insula_access::{AdvanceClock, ManageBilling, ReadBilling};
+use insula_access::{AdvanceClock, AuthorizedOperator, ManageBilling, ReadBilling};
 use insula_billing::{
     Catalogue, When,
     invoice::Invoice,
@@ -142,11 +142,6 @@ struct MigrateBody {
     when: Option<When>,
 }
 
-fn organization(platform: &Platform, org: &str) -> Result<OrgId> {
-    let found = platform.organizations.find(org).ok_or_else(|| Error::not_found("organization"))?;
-    Ok(found.id)
-}
-
 fn invoice_of(platform: &Platform, org: &str, invoice: &str) -> Result<(OrgId, InvoiceId)> {
     let id = invoice.parse().map_err(|_| Error::not_found("invoice"))?;
     Ok((organization(platform, org)?, id))
@@ -202,35 +197,36 @@ async fn list_test_clocks(
 async fn pay_invoice(
     Extract(platform): Extract<Platform>,
     Operator(proof): Operator<ManageBilling>,
-    Path((org, invoice)): Path<(String, String)>,
+    Path(of): Path<(String, String)>,
     info: RequestInfo,
 ) -> Result<Json<Invoice>, Failure> {
-    let of = invoice_of(&platform, &org, &invoice)?;
-    let actor = info.actor(proof.principal());
-    let blueprint = platform.blueprint.load_full();
-    let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
-    let paid =
-        operator::on_invoice(&mut tx, &platform.env, &blueprint, &actor, &proof, of, OnInvoice::Pay).await?;
-    tx.commit().await?;
-    refresh_entitlement(&platform, of.0).await?;
-    Ok(Json(paid))
+    act_on(&platform, &proof, &info, of, OnInvoice::Pay).await
 }
 
 async fn void_invoice(
     Extract(platform): Extract<Platform>,
     Operator(proof): Operator<ManageBilling>,
-    Path((org, invoice)): Path<(String, String)>,
+    Path(of): Path<(String, String)>,
     info: RequestInfo,
 ) -> Result<Json<Invoice>, Failure> {
-    let of = invoice_of(&platform, &org, &invoice)?;
+    act_on(&platform, &proof, &info, of, OnInvoice::Void).await
+}
+
+async fn act_on(
+    platform: &Platform,
+    proof: &AuthorizedOperator<ManageBilling>,
+    info: &RequestInfo,
+    (org, invoice): (String, String),
+    what: OnInvoice,
+) -> Result<Json<Invoice>, Failure> {
+    let of = invoice_of(platform, &org, &invoice)?;
     let actor = info.actor(proof.principal());
     let blueprint = platform.blueprint.load_full();
-    let mut tx = platform.storage.platform_write(Store::Ledger, &proof).await?;
-    let voided =
-        operator::on_invoice(&mut tx, &platform.env, &blueprint, &actor, &proof, of, OnInvoice::Void).await?;
+    let mut tx = platform.storage.platform_write(Store::Ledger, proof).await?;
+    let changed = operator::on_invoice(&mut tx, &platform.env, &blueprint, &actor, proof, of, what).await?;
     tx.commit().await?;
-    refresh_entitlement(&platform, of.0).await?;
-    Ok(Json(voided))
+    refresh_entitlement(platform, of.0).await?;
+    Ok(Json(changed))
 }
 
 async fn credit_invoice(
