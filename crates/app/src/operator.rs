@@ -143,7 +143,8 @@ async fn get_blueprint(
 
 /// The blueprint of a text that has no mistakes.
 fn checked(source: &str) -> Result<Compiled, Error> {
-    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, source)
+    let checked = crate::operations()
+        .check(insula_blueprint::FILE_NAME, source)
         .map_err(|mistakes| Error::new(ErrorKind::Invalid, "blueprint.invalid", mistakes.to_string()))?;
     Ok(checked.compile())
 }

@@ -7,7 +7,7 @@ use crate::{
 use axum::{Extension, Router, routing::get};
 use http::header;
 use insula_access::{Authorized, ReadLimits};
-use insula_blueprint::LimitIndex;
+use insula_blueprint::{LimitIndex, Operations};
 use insula_gateway::Gate;
 use insula_identity::{api_key, member};
 use insula_kernel::{Error, Instant, OrgId, Quantity, Scope as _, Span};
@@ -20,7 +20,10 @@ use insula_storage::Store;
 use insula_tenancy::{project, team};
 use insula_web::{Api, Idempotency};
 use serde_json::Value as Json;
-use std::{future::ready, sync::Arc};
+use std::{
+    future::ready,
+    sync::{Arc, LazyLock},
+};
 
 /// Every endpoint, each with the state of its slice.
 struct Endpoints {
@@ -68,6 +71,13 @@ pub fn openapi() -> Json {
         all.operator.endpoints(),
     ];
     insula_web::document(&described.concat(), "Insula", env!("CARGO_PKG_VERSION"))
+}
+
+/// Every operation, as far as routes of a blueprint can be addresses of it.
+#[must_use]
+pub fn operations() -> &'static Operations {
+    static OPERATIONS: LazyLock<Operations> = LazyLock::new(|| Operations::of_openapi(&openapi()));
+    &OPERATIONS
 }
 
 /// Everything that a platform host serves.

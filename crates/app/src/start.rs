@@ -218,7 +218,7 @@ async fn in_force(
     let kept = insula_billing::current_blueprint(&mut tx).await.map_err(failed)?;
     let kept =
         kept.ok_or_else(|| StartError("no blueprint is in force: name one in the configuration".to_owned()))?;
-    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &kept.source);
+    let checked = crate::operations().check(insula_blueprint::FILE_NAME, &kept.source);
     let number = u32::try_from(kept.number).unwrap_or(u32::MAX);
     checked.map(|blueprint| (blueprint.compile(), number)).map_err(|mistakes| {
         StartError(format!("this release doesn't understand the blueprint in force:\n\n{mistakes}"))

@@ -326,7 +326,8 @@ async fn start(store: &TestStore, blueprint: &str, env: &Env) -> Insula {
         drain_seconds: 5,
         metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
     };
-    let compiled = insula_blueprint::check("blueprint.toml", blueprint)
+    let compiled = insula_app::operations()
+        .check("blueprint.toml", blueprint)
         .unwrap_or_else(|error| panic!("{error}"))
         .compile();
     Insula::start(config, Some((compiled, blueprint.to_owned())), env.clone()).await.unwrap().0
