@@ -2,7 +2,7 @@
 
 use crate::{
     console, explain, invoices, leases, offers, operator, platform::Platform, projects::KeysOfProjects,
-    public, report, sign_up::SlugQueue, subscriptions,
+    public, report, subscriptions,
 };
 use axum::{Extension, Router, routing::get};
 use http::header;
@@ -85,8 +85,7 @@ pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
     let identity = identity_state(platform);
     let document = bytes::Bytes::from(openapi().to_string());
     let all = endpoints();
-    let public =
-        public::State { platform: platform.clone(), identity: identity.clone(), slugs: SlugQueue::default() };
+    let public = public::State { platform: platform.clone(), identity: identity.clone() };
     let Platform { storage, env, blueprint, settler, .. } = platform.clone();
     let limits = Arc::new(Standings { platform: platform.clone() });
     let metering = insula_metering::http::State {
@@ -167,8 +166,8 @@ fn bound(gate: &Gate, org: OrgId, limit: LimitIndex) -> Option<i64> {
 }
 
 /// Where organizations stand, of the gate's own counters and of what the directory counts.
-struct Standings {
-    platform: Platform,
+pub(crate) struct Standings {
+    pub(crate) platform: Platform,
 }
 
 impl LiveLimits for Standings {
