@@ -2,7 +2,7 @@
 
 use crate::{
     console, explain, invoices, leases, offers, operator, platform::Platform, projects::KeysOfProjects,
-    public, report, sign_up::SlugQueue, subscriptions,
+    public, report, subscriptions,
 };
 use axum::{Extension, Router, routing::get};
 use http::header;
@@ -85,8 +85,7 @@ pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
     let identity = identity_state(platform);
     let document = bytes::Bytes::from(openapi().to_string());
     let all = endpoints();
-    let public =
-        public::State { platform: platform.clone(), identity: identity.clone(), slugs: SlugQueue::default() };
+    let public = public::State { platform: platform.clone(), identity: identity.clone() };
     let Platform { storage, env, blueprint, settler, .. } = platform.clone();
     let limits = Arc::new(Standings { platform: platform.clone() });
     let metering = insula_metering::http::State {
@@ -156,7 +155,8 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
             let (first, last) = keys.into_inner();
             Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger, first, last).await?) })
         }),
-        key_bound: Arc::new(move |org| bound(&gate, org, LimitIndex::API_KEYS)),
+        bound: Arc::new(move |org, limit| bound(&gate, org, limit)),
+        invitations: platform.invitations.clone(),
     }
 }
 
@@ -166,8 +166,8 @@ fn bound(gate: &Gate, org: OrgId, limit: LimitIndex) -> Option<i64> {
 }
 
 /// Where organizations stand, of the gate's own counters and of what the directory counts.
-struct Standings {
-    platform: Platform,
+pub(crate) struct Standings {
+    pub(crate) platform: Platform,
 }
 
 impl LiveLimits for Standings {
@@ -187,6 +187,10 @@ impl LiveLimits for Standings {
         }
     }
 
+    fn retained_from(&self, org: OrgId, now: Instant) -> Option<Instant> {
+        self.platform.gate.entitlement(org)?.retained_from(now)
+    }
+
     fn anchor(&self, org: OrgId) -> Option<Anchor> {
         Some(self.platform.gate.entitlement(org)?.anchor.clone())
     }
@@ -198,7 +202,7 @@ impl Stocks for Standings {
             let Platform { storage, env, .. } = &self.platform;
             let mut tx = storage.read(Store::Directory, proof).await?;
             let count = match limit {
-                LimitIndex::MEMBERS => member::count(&mut tx).await?,
+                LimitIndex::MEMBERS => member::count(&mut tx, env.now()).await?,
                 LimitIndex::API_KEYS => api_key::count(&mut tx, env.now()).await?,
                 LimitIndex::PROJECTS => project::count(&mut tx).await?,
                 LimitIndex::TEAMS => team::count(&mut tx).await?,

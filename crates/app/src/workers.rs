@@ -1,10 +1,15 @@
 //! What goes on in the background: messages from outboxes, due work, expired replies.
 
-use crate::{operator::billing::run_due, platform::Platform, sign_up, subscriptions::refresh_entitlement};
+use crate::{
+    archive, operator::billing::run_due, platform::Platform, sign_up, subscriptions::refresh_entitlement,
+};
 use insula_billing::subscription;
 use insula_kernel::{Epoch, Error, OrgId, Result, Span};
 use insula_metering::{reconcile, usage};
-use insula_storage::{Store, Worker, journal::PendingMessage};
+use insula_storage::{
+    Store, Worker,
+    journal::{Actor, PendingMessage},
+};
 use insula_tenancy::{LiveOrganization, Organization, Status};
 use insula_web::Idempotency;
 use std::time::Duration;
@@ -17,7 +22,7 @@ use tokio::{
 /// How often the background looks for work when nothing wakes it.
 const PAUSE: Duration = Duration::from_millis(500);
 const BATCH: u32 = 100;
-/// How often sums are compared with their events, and old holds forgotten.
+/// How often sums are compared with their events, old holds forgotten, and old events packed.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 /// How many holds are forgotten at once.
 const HOLDS: u32 = 10_000;
@@ -36,6 +41,7 @@ impl Workers {
         let billing = tokio::spawn(bill(platform.clone(), stopped.clone()));
         let housekeeping = tokio::spawn(async move {
             let mut check_at = Instant::now() + CHECK_EVERY;
+            let mut packed_until = OrgId::MIN;
             loop {
                 if let Err(error) = round(&platform).await {
                     tracing::warn!(%error, "background work will be tried again");
@@ -44,6 +50,10 @@ impl Workers {
                     check_ledger(&platform).await;
                     if let Err(error) = forget_holds(&platform).await {
                         tracing::warn!(%error, "holds that are over will be forgotten later");
+                    }
+                    match archive::round(&platform, packed_until).await {
+                        Ok(until) => packed_until = until,
+                        Err(error) => tracing::warn!(%error, "events will be packed later"),
                     }
                     check_at = Instant::now() + CHECK_EVERY;
                 }
@@ -130,7 +140,8 @@ async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
     }
     match message.kind.as_str() {
         "organization.created" => {}
-        "subscription.changed" => return refresh_entitlement(platform, message.org).await,
+        "subscription.changed" => return follow_subscription(platform, message.org).await,
+        "organization.deactivated" => return end_subscription(platform, message).await,
         "subscription.lapsed" => return set_service(platform, message, Status::Suspended).await,
         "subscription.recovered" => return set_service(platform, message, Status::Active).await,
         _ => return Ok(()),
@@ -149,6 +160,30 @@ async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lets requests and the directory know what an organization is subscribed to.
+async fn follow_subscription(platform: &Platform, org: OrgId) -> Result<()> {
+    refresh_entitlement(platform, org).await?;
+    let Some(entitlement) = platform.gate.entitlement(org) else { return Ok(()) };
+    let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Billing).await?;
+    insula_tenancy::set_plan(&mut tx, &platform.env, org, &entitlement.plan).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends the subscription of an organization that was closed, unless whoever closed it came as far as that.
+async fn end_subscription(platform: &Platform, message: &PendingMessage) -> Result<()> {
+    platform.settler.flush().await?;
+    let blueprint = platform.blueprint.load_full();
+    let actor = Actor { name: "worker:billing".to_owned(), address: None, request: None };
+    let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
+    if tx.receive(message, platform.env.now()).await? {
+        let (env, org) = (&platform.env, message.org);
+        insula_billing::operator::end_with_organization(&mut tx, env, &blueprint, &actor, org).await?;
+    }
+    tx.commit().await?;
+    refresh_entitlement(platform, message.org).await
 }
 
 /// Stops an organization that doesn't pay, or lets it go on once it has paid. One that stands so already stays.

@@ -131,6 +131,10 @@ statements! {
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1 {lock}");
     Ledger SUBSCRIPTION_OF(tenant: Id) =
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1");
+    Ledger SUBSCRIPTIONS_OF(tenant: Id) =
+        "WITH wanted (tenant_id) AS (VALUES {rows})
+         SELECT s.tenant_id, s.plan, s.plan_version, s.status, s.trial_end, s.cancel_at
+         FROM wanted w JOIN subscription s ON s.tenant_id = w.tenant_id";
     Ledger ALL_SUBSCRIPTIONS() = concat!("SELECT ", account_columns!(), " FROM subscription");
     Ledger SUBSCRIBERS_OF(plan: Text, version: Int) =
         "SELECT tenant_id FROM subscription
@@ -139,6 +143,14 @@ statements! {
     Ledger DUE_SUBSCRIPTIONS(now: Int, limit: Int) =
         "SELECT tenant_id FROM subscription WHERE due_at <= $1 ORDER BY due_at, tenant_id LIMIT $2";
     Ledger POSTPONE_SUBSCRIPTION(tenant: Id, until: Int) = "UPDATE subscription SET due_at = $2 WHERE tenant_id = $1";
+    Ledger CLOSED_UNTIL(after: Id, limit: Int) =
+        "SELECT s.tenant_id, s.usage_from,
+                (SELECT min(i.usage_from) FROM invoice i WHERE i.tenant_id = s.tenant_id AND i.status = 'draft')
+         FROM subscription s WHERE s.tenant_id > $1 ORDER BY s.tenant_id LIMIT $2";
+    Ledger CLOSED_UNTIL_OF(tenant: Id) =
+        "SELECT s.usage_from,
+                (SELECT min(i.usage_from) FROM invoice i WHERE i.tenant_id = s.tenant_id AND i.status = 'draft')
+         FROM subscription s WHERE s.tenant_id = $1";
     Ledger TEST_CLOCKS() = "SELECT tenant_id, clock_offset FROM subscription WHERE clock_offset IS NOT NULL ORDER BY tenant_id";
     Ledger PLAN_VERSION(plan: Text, version: Int) =
         "SELECT definition FROM plan_version WHERE plan = $1 AND version = $2";

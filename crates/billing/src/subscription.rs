@@ -8,8 +8,8 @@ use crate::{
     overrides,
     plan::{current_version, small},
     store::{
-        ALL_PLAN_VERSIONS, ALL_SUBSCRIPTIONS, ALLOW_OVERAGE, GET_SUBSCRIPTION, INSERT_SUBSCRIPTION,
-        POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS, TEST_CLOCKS_AFTER,
+        ALL_PLAN_VERSIONS, ALL_SUBSCRIPTIONS, ALLOW_OVERAGE, CLOSED_UNTIL, CLOSED_UNTIL_OF, GET_SUBSCRIPTION,
+        INSERT_SUBSCRIPTION, POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS, TEST_CLOCKS_AFTER,
     },
 };
 use insula_access::{
@@ -107,8 +107,6 @@ impl Subscription {
                 .map(|(name, taken)| (name.clone(), taken.quantity))
                 .collect::<BTreeMap<_, _>>()
         };
-        // Whoever can ask is a member, so the organization is visible: only the ledger hasn't heard of it yet.
-        let status = if account.status == Status::Prepared { Status::Active } else { account.status };
         let period = account.period;
         let pending = account.pending.as_ref().map(|pending| Pending {
             at: period.end,
@@ -120,7 +118,7 @@ impl Subscription {
         });
         Self {
             id: account.id,
-            status: status.name(),
+            status: account.status.shown(),
             add_ons: taken(&account.config),
             currency: account.config.currency,
             interval: account.config.interval,
@@ -527,6 +525,22 @@ pub async fn advance(
     engine.account.clock = Some(to.saturating_since(env.now()));
     engine.run(to).await?;
     Ok(to)
+}
+
+/// Until when what organizations used is charged for good, of so many of them after this one in the order of their ids.
+pub async fn closed_until(tx: &mut PlatformTx, after: OrgId, limit: u32) -> Result<Vec<(OrgId, Instant)>> {
+    let found: Vec<(OrgId, Instant, Option<Instant>)> =
+        tx.fetch_all(&CLOSED_UNTIL, args![after, limit]).await?;
+    Ok(found
+        .into_iter()
+        .map(|(org, open, draft)| (org, draft.map_or(open, |draft| draft.min(open))))
+        .collect())
+}
+
+/// The same of one organization; `None` if it has no subscription.
+pub async fn closed_until_of(tx: &mut PlatformTx, org: OrgId) -> Result<Option<Instant>> {
+    let found: Option<(Instant, Option<Instant>)> = tx.fetch_optional(&CLOSED_UNTIL_OF, args![org]).await?;
+    Ok(found.map(|(open, draft)| draft.map_or(open, |draft| draft.min(open))))
 }
 
 /// How far the own time of organizations with a test clock is ahead.

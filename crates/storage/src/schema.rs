@@ -40,14 +40,16 @@ pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
     match store {
         Store::Directory => migrations!("directory":
             1 "0001_accounts_organizations_keys",
-            2 "0002_projects_teams_services"
+            2 "0002_projects_teams_services",
+            3 "0003_invitations"
         ),
         Store::Ledger => migrations!("ledger":
             1 "0001_plans_subscriptions_usage",
             2 "0002_metering",
             3 "0003_overage",
             4 "0004_forget_holds",
-            5 "0005_billing"
+            5 "0005_billing",
+            6 "0006_packs"
         ),
         Store::Tenant => migrations!("tenant": 1 "0001_tenant_store"),
     }

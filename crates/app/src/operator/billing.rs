@@ -1,7 +1,7 @@
 //! What the operator does about what organizations are charged.
 
 use super::{TAG, organization};
-use crate::{platform::Platform, subscriptions::refresh_entitlement};
+use crate::{archive, platform::Platform, subscriptions::refresh_entitlement};
 use axum::extract::{Path, State as Extract};
 use insula_access::{AdvanceClock, AuthorizedOperator, ManageBilling, ReadBilling};
 use insula_billing::{
@@ -19,13 +19,6 @@ use serde::{Deserialize, Serialize};
 
 /// The most organizations whose clocks are moved with one request.
 const MOST_CLOCKS: usize = 200;
-
-macro_rules! endpoint {
-    ($method:ident $path:literal $id:literal $text:literal needs $operation:ident) => {
-        Endpoint::new(Method::$method, concat!("/v1/operator/", $path), $id, TAG, $text)
-            .allows_operator::<$operation>()
-    };
-}
 
 pub(super) fn api() -> Api<Platform> {
     Api::default()
@@ -177,6 +170,7 @@ async fn advance_clock(
             .await?;
         tx.commit().await?;
         refresh_entitlement(&platform, *org).await?;
+        archive::organization(&platform, *org).await?;
     }
     Ok(Json(Advanced { now: body.advance_to, orgs }))
 }
