@@ -107,6 +107,16 @@ impl Sources {
         page.gauge("insula_requests_in_flight", help, traffic.in_flight);
         let held = self.platform.gate.holds(self.platform.env.now());
         page.gauge("insula_holds", "What is held at this moment, over all limits.", held);
+        let name = "insula_upstream_healthy";
+        page.family(name, "gauge", "Whether requests go to a target of an upstream that is probed.");
+        let mut targets: Vec<_> =
+            self.platform.gate.target_health().into_iter().map(|one| (one.target, one.healthy)).collect();
+        // One that several upstreams have is well only if all of their probes say so.
+        targets.sort_unstable();
+        targets.dedup_by(|later, kept| later.0 == kept.0);
+        for (target, healthy) in targets {
+            page.sample(name, Some(("target", &target)), u8::from(healthy));
+        }
     }
 
     fn log(&self, page: &mut Page, figures: &Figures) -> Result<()> {

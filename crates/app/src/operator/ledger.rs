@@ -5,6 +5,7 @@ use crate::platform::Platform;
 use axum::extract::State as Extract;
 use insula_access::{CheckLedger, ReadHealth};
 use insula_billing::books::{self, Difference};
+use insula_gateway::TargetHealth;
 use insula_kernel::{Error, Instant, InvoiceId, OrgId, Period, Result, Span};
 use insula_metering::{
     archive::{self, Places},
@@ -35,7 +36,7 @@ pub(super) fn api() -> Api<Platform> {
         "/v1/operator/health",
         "getPlatformHealth",
         TAG,
-        "How far settlement is, and what the continuous check of the ledger has found",
+        "How far settlement is, what the continuous check of the ledger has found, and how upstreams do",
     )
     .allows_operator::<ReadHealth>()
     .replies::<PlatformHealth>(200);
@@ -171,6 +172,32 @@ struct PlatformHealth {
     mismatches: u64,
     /// When the last comparison was.
     checked_at: Instant,
+    /// How the targets of upstreams do that are probed.
+    upstreams: Vec<UpstreamTarget>,
+}
+
+/// How a target of an upstream does.
+#[derive(Serialize, JsonSchema)]
+struct UpstreamTarget {
+    /// The upstream.
+    upstream: String,
+    /// Where the target listens.
+    target: String,
+    /// Whether requests go there.
+    healthy: bool,
+    /// When it became so; null where it wasn't asked yet.
+    since: Option<Instant>,
+    /// How often it was asked since the start.
+    probes: u64,
+    /// Why the last probe failed; null where it didn't.
+    reason: Option<String>,
+}
+
+impl From<TargetHealth> for UpstreamTarget {
+    fn from(health: TargetHealth) -> Self {
+        let TargetHealth { upstream, target, healthy, since, probes, reason } = health;
+        Self { upstream, target, healthy, since, probes, reason }
+    }
 }
 
 impl From<Figure> for Come {
@@ -252,5 +279,6 @@ async fn get_health(
         events_checked: figures.checked_events,
         mismatches: figures.mismatches,
         checked_at: figures.checked_at,
+        upstreams: platform.gate.target_health().into_iter().map(UpstreamTarget::from).collect(),
     }))
 }
