@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod compile;
 mod declared;
+mod demo;
 mod diagnostics;
 mod digest;
 mod json;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use calls::{Call, CallSegment, Filler};
 pub use compile::{Blueprint, Compiled, RouteMatch};
+pub use demo::{Demo, DemoCall, DemoKey, DemoMember, DemoProject};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use json::parse_price;
 pub use model::{
@@ -40,7 +42,7 @@ pub use path::PathError;
 pub use pattern::MethodSet;
 pub use permission::{Holder, OwnPermission, PermissionId, PermissionSet, own};
 pub use schema::schema;
-pub use values::{Bound, Feature};
+pub use values::{Bound, Feature, RETENTION, retention};
 
 use std::{fs::File, io::Read as _, path::Path};
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 /// Where and how the program speaks.
+#[derive(Clone)]
 pub(crate) struct Output {
     json: bool,
 }
