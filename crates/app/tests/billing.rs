@@ -107,6 +107,15 @@ impl Book {
         self.world.post("/v1/operator/clock", &self.operator, &body).await.expect(200);
     }
 
+    /// Pays all that is owed.
+    async fn pay(&self) {
+        for invoice in self.invoices().await.iter().filter(|invoice| invoice["status"] == "open") {
+            let id = invoice["id"].as_str().unwrap();
+            let path = format!("/v1/operator/orgs/acme/invoices/{id}/pay");
+            self.world.post(&path, &self.operator, &Json::Null).await.expect(200);
+        }
+    }
+
     /// Invoices with their lines, the earliest first.
     async fn invoices(&self) -> Vec<Json> {
         let listed = self.get("/invoices?statements=true").await;
@@ -272,6 +281,26 @@ on_both_engines! {
         book.post("/subscription/reactivate", json!(null)).await.expect(200);
         book.world.get("/things", &key).await.expect(200);
         assert_eq!(amount(&book.invoices().await.pop().unwrap(), "total"), "29.00");
+    }
+
+    async fn an_end_comes_with_the_period_that_is_paid_for(store) {
+        let book = Book::open(store, "pro").await;
+        let (_, key) = book.world.key(&book.org, &["things:read"]).await;
+        let month = book.subscription().await["period"]["end"].as_str().unwrap().to_owned();
+        book.post("/subscription/cancel", json!({})).await.expect(200);
+        book.advance(&later(&book.now().await, 60)).await;
+        let changed = book.post("/subscription/change", json!({ "interval": "year", "when": "now" })).await.expect(200);
+        let year = changed["period"]["end"].as_str().unwrap().to_owned();
+        assert!(year > later(&month, 300 * DAY), "{changed}");
+        assert_eq!(changed["cancel_at"], year, "the end is still wanted, and what was paid for isn't lost");
+        book.pay().await;
+        book.advance(&later(&month, DAY)).await;
+        let running = book.subscription().await;
+        assert_eq!((running["status"].as_str(), running["cancel_at"].as_str()), (Some("active"), Some(&*year)));
+        book.world.get("/things", &key).await.expect(200);
+        book.advance(&later(&year, 2 * 3_600)).await;
+        let ended = book.subscription().await;
+        assert_eq!((ended["status"].as_str(), ended["canceled_at"].as_str()), (Some("canceled"), Some(&*year)));
     }
 
     async fn what_comes_late_is_billed_as_an_adjustment(store) {
