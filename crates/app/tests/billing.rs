@@ -183,6 +183,39 @@ on_both_engines! {
         assert_eq!(book.get(&rest).await["items"].as_array().unwrap().len(), 3);
     }
 
+    async fn a_request_says_what_the_plan_charges_for_it(store) {
+        let book = Book::open(store, "pro").await;
+        let (_, key) = book.world.key(&book.org, &["things:read"]).await;
+        let call = async || {
+            let reply = book.world.get("/things", &key).await;
+            reply.expect(200);
+            format!("/explain/{}", reply.header("x-request-id"))
+        };
+        let mut calls = Vec::new();
+        for _ in 0..8 {
+            calls.push(call().await);
+        }
+        let mut all = Vec::new();
+        for call in &calls {
+            let why = book.get(call).await;
+            assert_eq!((&why["reserved"], &why["used"]), (&json!({ "requests": "1" }), &json!({ "requests": "1" })));
+            let [charge] = why["charges"].as_array().unwrap().as_slice() else { panic!("{why}") };
+            assert_eq!((&charge["meter"], &charge["limit"]), (&json!("requests"), &json!("requests_per_day")));
+            assert_eq!((&charge["plan"], &charge["plan_version"]), (&json!("pro"), &json!(1)));
+            assert_eq!((&charge["price"]["unit"], &charge["amount"]["currency"]), (&json!("0.01"), &json!("USD")));
+            all.push(charge["exact"].as_str().unwrap().to_owned());
+        }
+        // Together what the line says.
+        assert_eq!(all, ["0", "0", "0", "0", "0", "0.01", "0.01", "0.01"]);
+        let upcoming = book.get("/invoices/upcoming").await;
+        assert!(lines(&upcoming).contains(&["overage", "requests_per_day", "3", "0.03"].map(str::to_owned)));
+        // Another plan, and what was before it stays.
+        book.advance(&later(&book.now().await, 60)).await;
+        book.post("/subscription/change", json!({ "plan": "team" })).await.expect(200);
+        assert_eq!(book.get(&call().await).await["charges"], json!([]));
+        assert_eq!(book.get(&calls[7]).await["charges"][0]["exact"], "0.01");
+    }
+
     async fn a_change_is_charged_as_it_was_previewed(store) {
         let book = Book::open(store, "pro").await;
         let start = book.subscription().await["period"].clone();

@@ -20,6 +20,7 @@ pub mod operator;
 pub mod overrides;
 mod plan;
 pub mod quote;
+pub mod request;
 mod store;
 pub mod subscription;
 
