@@ -22,6 +22,7 @@ pub mod overrides;
 pub mod pdf;
 mod plan;
 pub mod quote;
+pub mod request;
 mod store;
 pub mod subscription;
 
