@@ -20,6 +20,7 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/test/setup.ts'],
     restoreMocks: true,
-    testTimeout: 20_000,
+    // Generous: two cores that build something else beside are slow, and a test waits for conditions alone.
+    testTimeout: 120_000,
   },
 });

@@ -10,6 +10,8 @@ const TONES: Record<string, Tone> = {
   suspended: 'bad',
   invoice_open: 'warn',
   invoice_paid: 'good',
+  offer_requested: 'warn',
+  offer_offered: 'good',
 };
 
 /** A state of an organization, a subscription, a key or an invoice. The word says it; the colour only helps. */
