@@ -3,7 +3,7 @@
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_gateway::Gate;
-use insula_identity::{PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
+use insula_identity::{InvitationLinks, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
 use insula_kernel::{Env, Keyring};
 use insula_metering::SettlerHandle;
 use insula_storage::Storage;
@@ -20,6 +20,7 @@ pub(crate) struct Platform {
     pub(crate) identity: Arc<insula_identity::Live>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) invitations: InvitationLinks,
     pub(crate) signer: TokenSigner,
     pub(crate) verifier: TokenVerifier,
     pub(crate) gate: Arc<Gate>,

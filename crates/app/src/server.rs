@@ -146,7 +146,8 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
             let (first, last) = keys.into_inner();
             Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger, first, last).await?) })
         }),
-        key_bound: Arc::new(move |org| bound(&gate, org, LimitIndex::API_KEYS)),
+        bound: Arc::new(move |org, limit| bound(&gate, org, limit)),
+        invitations: platform.invitations.clone(),
     }
 }
 
@@ -188,7 +189,7 @@ impl Stocks for Standings {
             let Platform { storage, env, .. } = &self.platform;
             let mut tx = storage.read(Store::Directory, proof).await?;
             let count = match limit {
-                LimitIndex::MEMBERS => member::count(&mut tx).await?,
+                LimitIndex::MEMBERS => member::count(&mut tx, env.now()).await?,
                 LimitIndex::API_KEYS => api_key::count(&mut tx, env.now()).await?,
                 LimitIndex::PROJECTS => project::count(&mut tx).await?,
                 LimitIndex::TEAMS => team::count(&mut tx).await?,

@@ -225,7 +225,7 @@ impl Prepared {
             request: Some(info.id),
         };
         let mut organization = insula_tenancy::create(tx, env, &actor, &self.organization).await?;
-        member::create(tx, env, organization.id, user.id, FOUNDER).await?;
+        member::create(tx, env, organization.id, user.id, FOUNDER, None).await?;
         let session = session::begin(tx, env, &platform.refresh_tokens, user.id, info).await?;
         tx.done(self.note).await?;
         organization.role = Some(FOUNDER.to_owned());

@@ -17,7 +17,7 @@ use insula_billing::subscription;
 use insula_blueprint::Compiled;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Running, Settings};
 use insula_identity::{
-    Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, service, session, signing_keys,
+    InvitationLinks, Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, service, session, signing_keys,
     user::{self, Email, NewUser},
 };
 use insula_kernel::{Env, Error, Keyring, OrgId, Result, Span};
@@ -323,6 +323,7 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
         env,
         storage,
         refresh_tokens: session::RefreshTokens::new(&keyring),
+        invitations: InvitationLinks::new(&keyring, public_url),
         keyring,
         blueprint: Arc::new(ArcSwap::from_pointee(compiled)),
         organizations,

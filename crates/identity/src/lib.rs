@@ -7,6 +7,7 @@
 
 pub mod api_key;
 pub mod http;
+pub mod invitation;
 mod key_limits;
 mod key_token;
 mod live;
@@ -20,6 +21,7 @@ mod store;
 mod token;
 pub mod user;
 
+pub use invitation::InvitationLinks;
 pub use key_limits::{KeyLimit, KeyLimits, KeyRate};
 pub use key_token::{Environment, KeyToken, KeyTokenError, ServiceToken};
 pub use live::{Live, LiveKey, LiveService, OwnLimits, RateOverride, Scopes};
