@@ -1,15 +1,23 @@
 // What the console keeps of the operator's side; everything of it hangs under ['operator'].
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { listAllOffers } from './operations/offers';
-import { getBlueprint, getHealth, listInvoicesOf, listLimitOverrides, listOrganizations, listTestClocks } from './operations/operator';
+import { getBlueprint, getHealth, getOrganizationDetail, getOverview, listInvoicesOf, listLimitOverrides, listOrganizations, listTestClocks, listUsers, type WantedOrganizations } from './operations/operator';
 import type { Offer } from './types';
 
-export function operatorOrganizationsQuery(q: string) {
+export const overviewQuery = queryOptions({ queryKey: ['operator', 'overview'], queryFn: ({ signal }) => getOverview(signal) });
+
+export function operatorOrganizationsQuery(wanted: WantedOrganizations) {
   return queryOptions({
-    queryKey: ['operator', 'orgs', q],
-    queryFn: ({ signal }) => listOrganizations(q, signal),
+    queryKey: ['operator', 'orgs', wanted],
+    queryFn: ({ signal }) => listOrganizations(wanted, signal),
     placeholderData: keepPreviousData,
   });
+}
+export function organizationDetailQuery(org: string) {
+  return queryOptions({ queryKey: ['operator', 'org', org], queryFn: ({ signal }) => getOrganizationDetail(org, signal) });
+}
+export function usersQuery(q: string) {
+  return queryOptions({ queryKey: ['operator', 'users', q], queryFn: ({ signal }) => listUsers(q, signal), placeholderData: keepPreviousData });
 }
 export const testClocksQuery = queryOptions({ queryKey: ['operator', 'clocks'], queryFn: ({ signal }) => listTestClocks(signal) });
 

@@ -7,8 +7,8 @@ import { getMe, listMyOrganizations, listMySessions } from './operations/me';
 import { listOffers } from './operations/offers';
 import { getMyPermissions, getOrganization } from './operations/organization';
 import { getProject, listProjects } from './operations/projects';
-import { checkAvailability, getProduct, listPlans } from './operations/public';
-import { listMembers, listTeamMembers, listTeams } from './operations/team';
+import { checkAvailability, getProduct, listPlans, lookAtInvitation } from './operations/public';
+import { listInvitations, listMembers, listRoles, listTeamMembers, listTeams } from './operations/team';
 import { explainRequest, getUsage, getUsageReport, listLimits, METER_OF_REQUESTS, type UsageOf, type UsageRange } from './operations/usage';
 
 const RARELY_CHANGES_MS = 5 * 60_000;
@@ -44,6 +44,16 @@ export function projectQuery(org: string, project: string) {
 }
 export function membersQuery(org: string) {
   return queryOptions({ queryKey: ['org', org, 'members'], queryFn: ({ signal }) => listMembers(org, signal) });
+}
+export function rolesQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'roles'], queryFn: ({ signal }) => listRoles(org, signal), staleTime: RARELY_CHANGES_MS });
+}
+export function invitationsQuery(org: string) {
+  return queryOptions({ queryKey: ['org', org, 'invitations'], queryFn: ({ signal }) => listInvitations(org, signal) });
+}
+/** Seen without an account: its token is all that one has. */
+export function invitationOfferQuery(token: string) {
+  return queryOptions({ queryKey: ['invitation', token], queryFn: ({ signal }) => lookAtInvitation(token, signal), retry: false, gcTime: 0 });
 }
 export function teamsQuery(org: string) {
   return queryOptions({ queryKey: ['org', org, 'teams'], queryFn: ({ signal }) => listTeams(org, signal) });

@@ -11,6 +11,7 @@ import { PersonMenu } from './PersonMenu';
 const OF_AN_ORGANIZATION = [
   ['/o/$org', 'home', 'nav.overview'],
   ['/o/$org/projects', 'folder', 'nav.projects'],
+  ['/o/$org/team', 'people', 'nav.team'],
   ['/o/$org/keys', 'key', 'nav.keys'],
   ['/o/$org/usage', 'chart', 'nav.usage'],
   ['/o/$org/billing', 'receipt', 'nav.billing'],
@@ -19,7 +20,9 @@ const OF_AN_ORGANIZATION = [
 const OF_THE_OPERATOR = [
   ['/operator', 'home', 'nav.overview'],
   ['/operator/orgs', 'building', 'nav.operatorOrgs'],
-  ['/operator/offers', 'hand', 'nav.operatorOffers'],
+  ['/operator/users', 'people', 'nav.operatorUsers'],
+  ['/operator/keys', 'key', 'nav.operatorKeys'],
+  ['/operator/offers', 'tag', 'nav.operatorOffers'],
   ['/operator/blueprint', 'plan', 'nav.operatorBlueprint'],
   ['/operator/health', 'pulse', 'nav.operatorHealth'],
 ] as const satisfies readonly (readonly [string, IconName, Key])[];

@@ -4,15 +4,16 @@ import { createRouter } from '@tanstack/react-router';
 import { Chrome } from './Chrome';
 import { CrashPage, NotFoundPage, PendingPage } from './fallbacks';
 import { root, guest, member, type RouterContext } from './routes/root';
-import { signIn, register } from './routes/guest';
+import { invitation, signIn, register } from './routes/guest';
 import { home, account } from './routes/account';
-import { organization, overview, projects, allProjects, project, keys, usage, meters, report, explain } from './routes/organization';
+import { invitations, members, organization, overview, team, teams, projects, allProjects, project, keys, usage, meters, report, explain } from './routes/organization';
 import { billing, subscription, plans, offers, invoices, upcoming, invoice, billingProfile } from './routes/billing';
-import { operator, operatorOverview, operatorOrganizations, operatorOrganization, operatorOffers, operatorBlueprint, operatorHealth } from './routes/operator';
+import { operator, operatorOverview, operatorOrganizations, operatorOrganization, operatorUsers, operatorKeys, operatorOffers, operatorBlueprint, operatorHealth } from './routes/operator';
 
 const ofAnOrganization = [
   overview,
   projects.addChildren([allProjects, project]),
+  team.addChildren([members, invitations, teams]),
   keys,
   usage.addChildren([meters, report, explain]),
   billing.addChildren([subscription, plans, offers, invoices, upcoming, invoice, billingProfile]),
@@ -20,11 +21,12 @@ const ofAnOrganization = [
 
 const routeTree = root.addChildren([
   guest.addChildren([signIn, register]),
+  invitation,
   member.addChildren([
     home,
     organization.addChildren(ofAnOrganization),
     account,
-    operator.addChildren([operatorOverview, operatorOrganizations, operatorOrganization, operatorOffers, operatorBlueprint, operatorHealth]),
+    operator.addChildren([operatorOverview, operatorOrganizations, operatorOrganization, operatorUsers, operatorKeys, operatorOffers, operatorBlueprint, operatorHealth]),
   ]),
 ]);
 

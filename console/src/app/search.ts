@@ -41,6 +41,12 @@ export function keysSearch(raw: Raw) {
   });
 }
 
+export const MEMBER_COLUMNS = ['name', 'email', 'role', 'status', 'joined'] as const;
+
+export function membersSearch(raw: Raw) {
+  return present({ q: text(raw['q']), sort: oneOf(raw['sort'], MEMBER_COLUMNS), desc: raw['desc'] === true ? true : undefined });
+}
+
 export const PROJECT_STATUSES = ['active', 'archived'] as const;
 export const PROJECT_COLUMNS = ['name', 'slug', 'status', 'created'] as const;
 
@@ -112,6 +118,10 @@ export function operatorSearch(raw: Raw) {
     sort: oneOf(raw['sort'], ORGANIZATION_COLUMNS),
     desc: raw['desc'] === true ? true : undefined,
   });
+}
+
+export function usersSearch(raw: Raw) {
+  return present({ q: text(raw['q']) });
 }
 
 /** The dialog that asks for an offer, and the plan it starts from; empty while none is chosen. */

@@ -83,7 +83,6 @@ export const work = {
   'usage.peak': 'Busiest',
   'usage.highest': 'Highest',
   'usage.unit': 'Unit',
-  'usage.amount': '{amount} ({unit})',
   'usage.zone': 'Days and hours are UTC.',
   'usage.empty': 'Nothing was used in this time',
   'usage.emptyHint': 'Usage appears here moments after it was admitted or reported.',

@@ -1,10 +1,12 @@
 import { billing } from './en-billing';
 import { operator } from './en-operator';
+import { team } from './en-team';
 import { work } from './en-work';
 
 // English, and the list of keys: every other language is checked against it. `{name}` is filled in by `t`.
 export const en = {
   ...billing,
+  ...team,
   ...work,
   ...operator,
   'app.console': 'Console',
@@ -29,7 +31,6 @@ export const en = {
 
   'nav.label': 'Main navigation',
   'nav.overview': 'Overview',
-  'nav.team': 'Team',
   'nav.keys': 'API keys',
   'nav.usage': 'Usage',
   'nav.account': 'Account',

@@ -83,7 +83,6 @@ export const work: Record<keyof typeof english, string> = {
   'usage.peak': '最多',
   'usage.highest': '最大',
   'usage.unit': '単位',
-  'usage.amount': '{amount}({unit})',
   'usage.zone': '日付と時刻は UTC です。',
   'usage.empty': 'この期間の利用はありません',
   'usage.emptyHint': '受け付けまたは報告されると、すぐにここへ表示されます。',

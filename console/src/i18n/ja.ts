@@ -1,10 +1,12 @@
 import type { Dictionary } from './en';
 import { billing } from './ja-billing';
 import { operator } from './ja-operator';
+import { team } from './ja-team';
 import { work } from './ja-work';
 
 export const ja: Dictionary = {
   ...billing,
+  ...team,
   ...work,
   ...operator,
   'app.console': 'コンソール',
@@ -29,7 +31,6 @@ export const ja: Dictionary = {
 
   'nav.label': 'メインナビゲーション',
   'nav.overview': '概要',
-  'nav.team': 'チーム',
   'nav.keys': 'API キー',
   'nav.usage': '利用状況',
   'nav.account': 'アカウント',

@@ -8,6 +8,7 @@ const TONES: Record<string, Tone> = {
   past_due: 'warn',
   paused: 'warn',
   suspended: 'bad',
+  locked: 'bad',
   invoice_open: 'warn',
   invoice_paid: 'good',
   offer_requested: 'warn',

@@ -1,19 +1,49 @@
 import { call } from '../client';
 import { collect, PAGE_SIZE, paging, type Listed } from '../pages';
-import type { BlueprintEffects, BlueprintInForce, BlueprintReply, Checked, Invoice, LimitOverride, Money, Organization, OrganizationWithUsage, OverrideBody, PlatformHealth, TestClock } from '../types';
+import type { BlueprintEffects, BlueprintInForce, BlueprintReply, Checked, CreatedOrganization, Invoice, LimitOverride, Money, Organization, OrganizationDetail, OrganizationRequest, OrganizationWithUsage, OverrideBody, Overview, PlatformHealth, Revoked, RevokeRequest, TestClock, UserWithMemberships } from '../types';
+
+export interface WantedOrganizations {
+  q: string;
+  status?: Organization['status'] | undefined;
+  plan?: string | undefined;
+}
 
 /** One page is enough: the server searches, so a longer list is narrowed rather than scrolled. */
-export async function listOrganizations(q: string, signal?: AbortSignal): Promise<Listed<OrganizationWithUsage>> {
-  const query = q === '' ? { limit: PAGE_SIZE } : { q, limit: PAGE_SIZE };
+export async function listOrganizations({ q, status, plan }: WantedOrganizations, signal?: AbortSignal): Promise<Listed<OrganizationWithUsage>> {
+  const query = { limit: PAGE_SIZE, ...(q === '' ? {} : { q }), ...(status === undefined ? {} : { status }), ...(plan === undefined ? {} : { plan }) };
   const reply = await call('get', '/v1/operator/orgs', { query, signal });
   return { items: reply.items, truncated: reply.next_cursor !== null };
 }
 
-export type Standing = 'suspend' | 'reactivate';
+export function getOrganizationDetail(org: string, signal?: AbortSignal): Promise<OrganizationDetail> {
+  return call('get', '/v1/operator/orgs/{org}', { path: { org }, signal });
+}
 
-/** Takes an organization out of service, or puts it back; at once. */
+/** Its owner gets a link, which is in the answer and nowhere else. */
+export function createOrganization(body: OrganizationRequest, idempotencyKey: string): Promise<CreatedOrganization> {
+  return call('post', '/v1/operator/orgs', { body, idempotencyKey });
+}
+
+export type Standing = 'suspend' | 'reactivate' | 'deactivate';
+
+/** Takes an organization out of service, puts it back, or closes it; at once. */
 export function changeStanding(org: string, standing: Standing, reason: string): Promise<Organization> {
+  if (standing === 'deactivate') return call('delete', '/v1/operator/orgs/{org}', { path: { org }, query: { reason } });
   return call('post', `/v1/operator/orgs/{org}/${standing}`, { path: { org }, body: { reason } });
+}
+
+export function getOverview(signal?: AbortSignal): Promise<Overview> {
+  return call('get', '/v1/operator/overview', { signal });
+}
+
+export async function listUsers(q: string, signal?: AbortSignal): Promise<Listed<UserWithMemberships>> {
+  const reply = await call('get', '/v1/operator/users', { query: { limit: PAGE_SIZE, ...(q === '' ? {} : { q }) }, signal });
+  return { items: reply.items, truncated: reply.next_cursor !== null };
+}
+
+/** Revokes keys wherever they are; a dry run only says which. */
+export function revokeKeys(body: RevokeRequest): Promise<Revoked> {
+  return call('post', '/v1/operator/api-keys/revoke', { body });
 }
 
 export function listLimitOverrides(org: string, signal?: AbortSignal): Promise<Listed<LimitOverride>> {

@@ -1,9 +1,9 @@
 // Addresses of the operator's area.
 import { createRoute, lazyRouteComponent, notFound } from '@tanstack/react-router';
 import { begin } from '../../api/begin';
-import { allOffersQuery, blueprintQuery, healthQuery, operatorOrganizationsQuery, testClocksQuery } from '../../api/operator-queries';
+import { allOffersQuery, blueprintQuery, healthQuery, operatorOrganizationsQuery, organizationDetailQuery, overviewQuery, testClocksQuery, usersQuery } from '../../api/operator-queries';
 import { plansQuery } from '../../api/queries';
-import { allOffersSearch, operatorSearch } from '../search';
+import { allOffersSearch, operatorSearch, usersSearch } from '../search';
 import { member } from './root';
 
 export const operator = createRoute({
@@ -19,7 +19,7 @@ export const operatorOverview = createRoute({
   getParentRoute: () => operator,
   path: '/',
   loader: ({ context: { queryClient } }) => {
-    begin(queryClient, operatorOrganizationsQuery(''));
+    begin(queryClient, overviewQuery);
     begin(queryClient, healthQuery);
   },
   component: lazyRouteComponent(() => import('../../pages/operator/OverviewPage'), 'OverviewPage'),
@@ -29,9 +29,10 @@ export const operatorOrganizations = createRoute({
   getParentRoute: () => operator,
   path: '/orgs',
   validateSearch: operatorSearch,
-  loaderDeps: ({ search }) => ({ q: search.q }),
+  loaderDeps: ({ search: { q, status, plan } }) => ({ q: q ?? '', status, plan }),
   loader: ({ context: { queryClient }, deps }) => {
-    begin(queryClient, operatorOrganizationsQuery(deps.q ?? ''));
+    begin(queryClient, operatorOrganizationsQuery(deps));
+    begin(queryClient, overviewQuery);
   },
   component: lazyRouteComponent(() => import('../../pages/operator/orgs/OrganizationsPage'), 'OrganizationsPage'),
 });
@@ -40,7 +41,7 @@ export const operatorOrganization = createRoute({
   getParentRoute: () => operator,
   path: '/orgs/$org',
   loader: ({ context: { queryClient }, params: { org } }) => {
-    begin(queryClient, operatorOrganizationsQuery(org));
+    begin(queryClient, organizationDetailQuery(org));
     begin(queryClient, testClocksQuery);
     begin(queryClient, plansQuery);
   },
@@ -75,4 +76,21 @@ export const operatorHealth = createRoute({
     begin(queryClient, healthQuery);
   },
   component: lazyRouteComponent(() => import('../../pages/operator/HealthPage'), 'HealthPage'),
+});
+
+export const operatorUsers = createRoute({
+  getParentRoute: () => operator,
+  path: '/users',
+  validateSearch: usersSearch,
+  loaderDeps: ({ search: { q } }) => ({ q: q ?? '' }),
+  loader: ({ context: { queryClient }, deps: { q } }) => {
+    begin(queryClient, usersQuery(q));
+  },
+  component: lazyRouteComponent(() => import('../../pages/operator/UsersPage'), 'UsersPage'),
+});
+
+export const operatorKeys = createRoute({
+  getParentRoute: () => operator,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('../../pages/operator/keys/RevokePage'), 'RevokePage'),
 });

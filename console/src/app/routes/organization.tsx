@@ -2,10 +2,10 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { begin } from '../../api/begin';
 import { METER_OF_REQUESTS } from '../../api/operations/usage';
-import { apiKeysQuery, explanationQuery, limitsQuery, permissionsQuery, projectQuery, projectsQuery, subscriptionQuery, teamsQuery, usageQuery, usageReportQuery } from '../../api/queries';
+import { apiKeysQuery, explanationQuery, invitationsQuery, limitsQuery, membersQuery, permissionsQuery, projectQuery, projectsQuery, subscriptionQuery, teamsQuery, usageQuery, usageReportQuery } from '../../api/queries';
 import { usageRange } from '../../pages/usage/range';
 import { enterOrganization } from '../enter-organization';
-import { explainSearch, keysSearch, projectSearch, projectsSearch, reportSearch, usageSearch } from '../search';
+import { explainSearch, keysSearch, membersSearch, projectSearch, projectsSearch, reportSearch, usageSearch } from '../search';
 import { member } from './root';
 
 export const organization = createRoute({
@@ -65,6 +65,41 @@ export const keys = createRoute({
     begin(queryClient, permissionsQuery(org));
   },
   component: lazyRouteComponent(() => import('../../pages/keys/KeysPage'), 'KeysPage'),
+});
+
+export const team = createRoute({
+  getParentRoute: () => organization,
+  path: '/team',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, permissionsQuery(org));
+    begin(queryClient, membersQuery(org));
+  },
+});
+
+export const members = createRoute({
+  getParentRoute: () => team,
+  path: '/',
+  validateSearch: membersSearch,
+  component: lazyRouteComponent(() => import('../../pages/team/MembersPage'), 'MembersPage'),
+});
+
+export const invitations = createRoute({
+  getParentRoute: () => team,
+  path: '/invitations',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, invitationsQuery(org));
+    begin(queryClient, teamsQuery(org));
+  },
+  component: lazyRouteComponent(() => import('../../pages/team/InvitationsPage'), 'InvitationsPage'),
+});
+
+export const teams = createRoute({
+  getParentRoute: () => team,
+  path: '/teams',
+  loader: ({ context: { queryClient }, params: { org } }) => {
+    begin(queryClient, teamsQuery(org));
+  },
+  component: lazyRouteComponent(() => import('../../pages/team/TeamsPage'), 'TeamsPage'),
 });
 
 export const usage = createRoute({ getParentRoute: () => organization, path: '/usage' });

@@ -11,7 +11,7 @@ export type KeyAct = 'rotate' | 'revoke';
 
 interface Props {
   keys: readonly ApiKey[];
-  /** To name what a key is for; without, the column is left out. */
+  /** To name the projects that keys are of; without, they aren't named. */
   projects?: readonly Project[];
   sorting?: Sorting;
   onSort?: (sorting: Sorting) => void;
@@ -33,8 +33,17 @@ export function KeysTable({ keys, projects = [], sorting, onSort, onAct }: Props
       ),
     },
     { id: 'status', title: t('keys.status'), sortBy: (key) => key.status, render: (key) => <Badge status={key.status}>{word('status', key.status)}</Badge> },
-    { id: 'environment', title: t('keys.environment'), sortBy: (key) => key.environment, render: (key) => word('keys', key.environment) },
-    ...(projects.length === 0 ? [] : [{ id: 'project', title: t('keys.project'), render: ({ project }: ApiKey) => (project === null ? <span className="muted">–</span> : (projects.find(({ id }) => id === project)?.name ?? project)) }]),
+    {
+      id: 'environment',
+      title: t('keys.environment'),
+      sortBy: (key) => key.environment,
+      render: ({ environment, project }) => (
+        <span className="key-where">
+          {word('keys', environment)}
+          {project === null || projects.length === 0 ? null : <span className="muted small">{projects.find(({ id }) => id === project)?.name ?? project}</span>}
+        </span>
+      ),
+    },
     { id: 'scopes', title: t('keys.scopes'), render: (key) => <Scopes scopes={key.scopes} /> },
     {
       id: 'created',

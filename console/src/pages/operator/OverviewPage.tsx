@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { allOffersQuery, blueprintQuery, healthQuery, operatorOrganizationsQuery } from '../../api/operator-queries';
-import type { OrganizationWithUsage } from '../../api/types';
+import type { ReactNode } from 'react';
+import { allOffersQuery, blueprintQuery, healthQuery, operatorOrganizationsQuery, overviewQuery } from '../../api/operator-queries';
+import type { OrganizationWithUsage, Overview } from '../../api/types';
 import { Page } from '../../app/Page';
+import { ORGANIZATION_STATUSES } from '../../app/search';
 import { useI18n } from '../../i18n/i18n';
 import { humanize } from '../../i18n/translate';
 import { Loaded } from '../../problem/Loaded';
@@ -11,91 +13,110 @@ import { Card } from '../../ui/Card';
 import { DataTable } from '../../ui/DataTable';
 import { isWell } from './HealthPage';
 import '../usage/usage.css';
-
-/** How many there are of each, the most first. */
-export function countBy<T>(items: readonly T[], of: (item: T) => string): [name: string, count: number][] {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(of(item), (counts.get(of(item)) ?? 0) + 1);
-  return [...counts].toSorted(([a, most], [b, least]) => least - most || a.localeCompare(b));
-}
+import './operator.css';
 
 /** How the installation stands at a glance. */
 export function OverviewPage() {
   const { t } = useI18n();
-  const organizations = useQuery(operatorOrganizationsQuery(''));
+  const overview = useQuery(overviewQuery);
+  const busiest = useQuery(busiestQuery);
   return (
     <Page title={t('nav.overview')} lead={t('operator.overviewLead')}>
       <div className="stack">
-        <Loaded query={organizations}>{({ items, truncated }) => <Organizations organizations={items} truncated={truncated} />}</Loaded>
+        <Loaded query={overview}>{(data) => <Figures overview={data} />}</Loaded>
+        <Loaded query={busiest}>{({ items }) => <Busiest organizations={items} />}</Loaded>
         <Standing />
       </div>
     </Page>
   );
 }
 
-const BUSIEST = 5;
-
-function Organizations({ organizations, truncated }: { organizations: readonly OrganizationWithUsage[]; truncated: boolean }) {
+function Figures({ overview: { organizations, users, api_keys: keys, usage_today: today, usage_meter: meter, as_of: asOf } }: { overview: Overview }) {
   const { t, word, format } = useI18n();
-  const busiest = organizations.filter((each) => each.usage_today > 0).toSorted((a, b) => b.usage_today - a.usage_today).slice(0, BUSIEST);
-  const count = (text: number) => (truncated ? t('operator.atLeast', { count: format.number(text) }) : format.number(text));
+  const figures = [
+    [t('operator.count'), organizations.total],
+    [t('operator.users.title'), users],
+    [t('limit.api_keys'), keys],
+    ...(today === null || meter === null ? [] : [[t('operator.usedToday', { meter: word('meter', meter) }), today] as const]),
+  ] as const;
   return (
-    <>
-      <Card title={t('operator.title')} aside={<Link to="/operator/orgs">{t('operator.all')}</Link>}>
-        <dl className="figures">
-          <div>
-            <dt>{t('operator.count')}</dt>
-            <dd className="nums" data-testid="organizations">
-              {count(organizations.length)}
-            </dd>
+    <Card title={t('operator.title')} aside={<span className="muted small">{t('overview.asOf', { time: format.dateTime(asOf) })}</span>}>
+      <dl className="figures">
+        {figures.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className="nums">{format.number(value)}</dd>
           </div>
-          <div>
-            <dt>{t('operator.today')}</dt>
-            <dd className="nums">{count(organizations.reduce((sum, each) => sum + each.usage_today, 0))}</dd>
-          </div>
-        </dl>
-        <ul className="tallies">
-          {countBy(organizations, ({ status }) => status).map(([status, many]) => (
-            <li key={status}>
-              <Link to="/operator/orgs" search={{ status: status as OrganizationWithUsage['status'] }}>
-                <Badge status={status}>{word('status', status)}</Badge>
+        ))}
+      </dl>
+      <div className="two">
+        <Tallies title={t('operator.byStatus')} counts={organizations.by_status} name={(status) => <Badge status={status}>{word('status', status)}</Badge>} search={(status) => ({ status: ORGANIZATION_STATUSES.find((each) => each === status) })} />
+        <Tallies title={t('operator.byPlan')} counts={organizations.by_plan} name={humanize} search={(plan) => ({ plan })} />
+      </div>
+    </Card>
+  );
+}
+
+interface TalliesProps {
+  title: string;
+  counts: Record<string, number>;
+  name: (key: string) => ReactNode;
+  /** What narrows the list of organizations to these. */
+  search: (key: string) => { status?: OrganizationWithUsage['status'] | undefined; plan?: string };
+}
+
+/** How many there are of each, the most first. */
+function Tallies({ title, counts, name, search }: TalliesProps) {
+  const { format } = useI18n();
+  const rows = Object.entries(counts).filter(([, count]) => count > 0).toSorted(([a, many], [b, few]) => few - many || a.localeCompare(b));
+  return (
+    <section aria-label={title}>
+      <h3 className="small-heading">{title}</h3>
+      <ul className="tallies">
+        {rows.map(([key, count]) => {
+          const { status, plan } = search(key);
+          return (
+            <li key={key}>
+              <Link to="/operator/orgs" search={{ ...(status === undefined ? {} : { status }), ...(plan === undefined ? {} : { plan }) }}>
+                {name(key)}
               </Link>
-              <span className="nums">{format.number(many)}</span>
+              <span className="nums">{format.number(count)}</span>
             </li>
-          ))}
-          {countBy(organizations, ({ plan }) => plan).map(([plan, many]) => (
-            <li key={plan}>
-              <Link to="/operator/orgs" search={{ plan }}>
-                {humanize(plan)}
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+const BUSIEST = 5;
+const busiestQuery = operatorOrganizationsQuery({ q: '' });
+
+function Busiest({ organizations }: { organizations: readonly OrganizationWithUsage[] }) {
+  const { t, format } = useI18n();
+  const busiest = organizations.filter((each) => each.usage_today > 0).toSorted((a, b) => b.usage_today - a.usage_today).slice(0, BUSIEST);
+  if (busiest.length === 0) return null;
+  return (
+    <Card title={t('operator.busiest')} aside={<Link to="/operator/orgs">{t('operator.all')}</Link>}>
+      <DataTable
+        label={t('operator.busiest')}
+        rows={busiest}
+        rowKey={({ id }) => id}
+        columns={[
+          {
+            id: 'name',
+            title: t('operator.name'),
+            render: ({ name, slug }) => (
+              <Link to="/operator/orgs/$org" params={{ org: slug }}>
+                {name}
               </Link>
-              <span className="nums">{format.number(many)}</span>
-            </li>
-          ))}
-        </ul>
-      </Card>
-      {busiest.length === 0 ? null : (
-        <Card title={t('operator.busiest')}>
-          <DataTable
-            label={t('operator.busiest')}
-            rows={busiest}
-            rowKey={({ id }) => id}
-            columns={[
-              {
-                id: 'name',
-                title: t('operator.name'),
-                render: ({ name, slug }) => (
-                  <Link to="/operator/orgs/$org" params={{ org: slug }}>
-                    {name}
-                  </Link>
-                ),
-              },
-              { id: 'plan', title: t('operator.plan'), render: ({ plan }) => humanize(plan) },
-              { id: 'today', title: t('operator.today'), end: true, render: ({ usage_today: today }) => <span className="nums">{format.number(today)}</span> },
-            ]}
-          />
-        </Card>
-      )}
-    </>
+            ),
+          },
+          { id: 'plan', title: t('operator.plan'), render: ({ plan }) => humanize(plan) },
+          { id: 'today', title: t('operator.today'), end: true, render: ({ usage_today: today }) => <span className="nums">{format.number(today)}</span> },
+        ]}
+      />
+    </Card>
   );
 }
 

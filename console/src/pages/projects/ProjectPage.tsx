@@ -7,7 +7,6 @@ import type { Project } from '../../api/types';
 import { Page } from '../../app/Page';
 import { useMay } from '../../app/use-may';
 import { useI18n } from '../../i18n/i18n';
-import { humanize } from '../../i18n/translate';
 import { Loaded } from '../../problem/Loaded';
 import { Badge } from '../../ui/Badge';
 import { Card } from '../../ui/Card';
@@ -172,17 +171,25 @@ function MetersCard({ org, project }: { org: string; project: Project }) {
             rows={meters.filter(({ breakdown }) => breakdown !== null)}
             rowKey={({ meter }) => meter}
             columns={[
-              { id: 'meter', title: t('usage.meter'), render: ({ meter }) => word('meter', meter) },
+              {
+                id: 'meter',
+                title: t('usage.meter'),
+                render: ({ meter, unit }) => (
+                  <>
+                    {word('meter', meter)} <span className="muted small">({unit})</span>
+                  </>
+                ),
+              },
               ...(['quantity', 'share', 'cost'] as const).map((figure) => ({
                 id: figure,
                 title: t(`report.${figure}`),
                 end: true,
-                render: ({ breakdown, unit }: (typeof meters)[number]) => {
+                render: ({ breakdown }: (typeof meters)[number]) => {
                   const share = breakdown?.project.items.find(({ value }) => value === project.id);
                   const cost = share?.cost?.amount;
                   const text =
                     figure === 'quantity'
-                      ? t('usage.amount', { amount: format.exact(share?.quantity ?? '0'), unit: humanize(unit).toLowerCase() })
+                      ? format.exact(share?.quantity ?? '0')
                       : figure === 'share'
                         ? t('report.percent', { percent: format.exact(share?.share ?? '0') })
                         : cost === undefined

@@ -30,7 +30,7 @@ export function OfferTermsList({ terms, plan }: { terms: OfferTerms; plan: Plan 
   return (
     <>
       {plan === undefined ? null : <p className="muted small">{t('offers.basedOn', { plan: plan.name })}</p>}
-      <dl className="facts long terms">
+      <dl className="facts long offer-terms">
         {rows.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

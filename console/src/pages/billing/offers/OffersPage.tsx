@@ -42,7 +42,7 @@ export function OffersPage() {
         {({ items }) =>
           items.length === 0 ? (
             <div className="card">
-              <EmptyState icon="hand" title={t('offers.empty')} hint={t('offers.emptyHint')} />
+              <EmptyState icon="tag" title={t('offers.empty')} hint={t('offers.emptyHint')} />
             </div>
           ) : (
             <div className="stack">

@@ -32,7 +32,7 @@ export function OffersPage() {
   const { status } = route.useSearch();
   const navigate = route.useNavigate();
   const offers = useQuery(allOffersQuery(status));
-  const organizations = useQuery(operatorOrganizationsQuery(''));
+  const organizations = useQuery(operatorOrganizationsQuery({ q: '' }));
   const plans = useQuery(plansQuery);
   const [quoting, setQuoting] = useState<Offer>();
   const withdraw = useMutation({
@@ -60,7 +60,7 @@ export function OffersPage() {
           {({ items, truncated }) =>
             items.length === 0 ? (
               <div className="card">
-                <EmptyState icon="hand" title={t('operator.offers.empty')} hint={t('operator.offers.emptyHint')} />
+                <EmptyState icon="tag" title={t('operator.offers.empty')} hint={t('operator.offers.emptyHint')} />
               </div>
             ) : (
               <>

@@ -2,13 +2,13 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Button, Form, Input, Modal } from 'antd';
 import { useState } from 'react';
 import { advanceClock } from '../../../api/operations/operator';
-import type { OrganizationWithUsage } from '../../../api/types';
+import type { OrganizationDetail } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { showOnFields } from '../../../problem/form-errors';
 import { ProblemAlert } from '../../../problem/ProblemAlert';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
   /** Where its clock stands. */
   now: string | undefined;
   onClose: () => void;

@@ -3,7 +3,7 @@ import { Form, Input, Modal } from 'antd';
 import { useState } from 'react';
 import { actOnInvoice, type InvoiceAct } from '../../../api/operations/operator';
 import { invoicesOfQuery } from '../../../api/operator-queries';
-import type { Invoice, OrganizationWithUsage } from '../../../api/types';
+import type { Invoice, OrganizationDetail } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { showOnFields } from '../../../problem/form-errors';
 import { ProblemAlert } from '../../../problem/ProblemAlert';
@@ -11,7 +11,7 @@ import { useToast } from '../../../ui/Toasts';
 import { useInvoiceName } from '../../billing/InvoicesTable';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
   invoice: Invoice;
   act: InvoiceAct;
   onClose: () => void;

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import type { InvoiceAct } from '../../../api/operations/operator';
 import { invoicesOfQuery } from '../../../api/operator-queries';
-import type { Invoice, OrganizationWithUsage } from '../../../api/types';
+import type { Invoice, OrganizationDetail } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { Loaded } from '../../../problem/Loaded';
 import { ActionsMenu } from '../../../ui/ActionsMenu';
@@ -19,7 +19,7 @@ export function actsOn({ status }: Pick<Invoice, 'status'>): InvoiceAct[] {
   return status === 'paid' ? ['credit'] : [];
 }
 
-export function InvoicesCard({ organization }: { organization: OrganizationWithUsage }) {
+export function InvoicesCard({ organization }: { organization: OrganizationDetail }) {
   const { t } = useI18n();
   const invoices = useQuery(invoicesOfQuery(organization.id));
   const [acting, setActing] = useState<{ act: InvoiceAct; invoice: Invoice }>();

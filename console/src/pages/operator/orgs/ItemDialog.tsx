@@ -3,7 +3,7 @@ import { Checkbox, Form, Input, Modal } from 'antd';
 import { useState } from 'react';
 import { addInvoiceItem } from '../../../api/operations/operator';
 import { invoicesOfQuery } from '../../../api/operator-queries';
-import type { Money, OrganizationWithUsage } from '../../../api/types';
+import type { Money, OrganizationDetail } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { showOnFields } from '../../../problem/form-errors';
 import { ProblemAlert } from '../../../problem/ProblemAlert';
@@ -11,7 +11,7 @@ import { useToast } from '../../../ui/Toasts';
 import { MONEY_FIELDS, MoneyFields } from './MoneyFields';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
   onClose: () => void;
 }
 

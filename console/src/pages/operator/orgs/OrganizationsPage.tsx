@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Button, Select } from 'antd';
-import { operatorOrganizationsQuery } from '../../../api/operator-queries';
-import type { OrganizationWithUsage } from '../../../api/types';
+import { lazy, Suspense, useState } from 'react';
+import { operatorOrganizationsQuery, overviewQuery } from '../../../api/operator-queries';
+import type { CreatedOrganization, OrganizationWithUsage } from '../../../api/types';
 import { ORGANIZATION_COLUMNS, ORGANIZATION_STATUSES } from '../../../app/search';
 import { Page } from '../../../app/Page';
 import { useI18n } from '../../../i18n/i18n';
@@ -18,6 +19,9 @@ import { SearchBox } from '../../../ui/SearchBox';
 import { useDebounced, useTyped } from '../../../ui/use-debounced';
 import '../../keys/keys.css';
 
+const CreateDialog = lazy(() => import('./CreateDialog').then((module) => ({ default: module.CreateDialog })));
+const LinkModal = lazy(() => import('../../team/LinkModal').then((module) => ({ default: module.LinkModal })));
+
 const route = getRouteApi('/member/operator/orgs');
 
 function csvOf(organizations: readonly OrganizationWithUsage[]): string {
@@ -30,15 +34,22 @@ export function OrganizationsPage() {
   const navigate = route.useNavigate();
   const [typed, type] = useTyped(search.q ?? '', (text) => void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true }));
   const q = useDebounced(typed.trim());
-  const organizations = useQuery(operatorOrganizationsQuery(q));
-  const items = organizations.data?.items ?? [];
-  const shown = items.filter(({ status, plan }) => (search.status === undefined || status === search.status) && (search.plan === undefined || plan === search.plan));
-  const plans = [...new Set([...items.map(({ plan }) => plan), ...(search.plan === undefined ? [] : [search.plan])])].toSorted();
+  const organizations = useQuery(operatorOrganizationsQuery({ q, status: search.status, plan: search.plan }));
+  const shown = organizations.data?.items ?? [];
+  const overview = useQuery(overviewQuery);
+  const plans = [...new Set([...Object.keys(overview.data?.organizations.by_plan ?? {}), ...(search.plan === undefined ? [] : [search.plan])])].toSorted();
+  const [creating, setCreating] = useState(false);
+  const [created, setCreated] = useState<CreatedOrganization>();
   const columns = useColumns();
   const actions = (
-    <Button icon={<Icon name="download" size={16} />} disabled={shown.length === 0} onClick={() => download('organizations.csv', 'text/csv', csvOf(shown))}>
-      {t('usage.csv')}
-    </Button>
+    <>
+      <Button icon={<Icon name="download" size={16} />} disabled={shown.length === 0} onClick={() => download('organizations.csv', 'text/csv', csvOf(shown))}>
+        {t('usage.csv')}
+      </Button>
+      <Button type="primary" icon={<Icon name="plus" size={16} />} onClick={() => setCreating(true)}>
+        {t('operator.create.title')}
+      </Button>
+    </>
   );
   return (
     <Page title={t('operator.title')} lead={t('operator.lead')} actions={actions}>
@@ -64,7 +75,7 @@ export function OrganizationsPage() {
           {({ truncated }) =>
             shown.length === 0 ? (
               <div className="card">
-                {items.length === 0 && q === '' ? (
+                {q === '' && search.status === undefined && search.plan === undefined ? (
                   <EmptyState icon="building" title={t('operator.empty')} hint={t('operator.emptyHint')} />
                 ) : (
                   <EmptyState icon="search" title={t('operator.noMatch')} hint={t('operator.noMatchHint')} />
@@ -85,12 +96,24 @@ export function OrganizationsPage() {
                     })
                   }
                 />
-                {truncated ? <p className="muted small">{t('app.truncated', { count: items.length })}</p> : null}
+                {truncated ? <p className="muted small">{t('app.truncated', { count: shown.length })}</p> : null}
               </>
             )
           }
         </Loaded>
       </div>
+      <Suspense fallback={null}>
+        {creating ? (
+          <CreateDialog
+            onClose={() => setCreating(false)}
+            onCreated={(made) => {
+              setCreating(false);
+              setCreated(made);
+            }}
+          />
+        ) : null}
+        {created === undefined ? null : <LinkModal link={created.link} email={created.invitation.email} expiresAt={created.invitation.expires_at} onClose={() => setCreated(undefined)} />}
+      </Suspense>
     </Page>
   );
 }
@@ -111,6 +134,7 @@ function useColumns(): Column<OrganizationWithUsage>[] {
     { id: 'slug', title: t('operator.slug'), sortBy: (row) => row.slug, render: (row) => <code>{row.slug}</code> },
     { id: 'status', title: t('operator.status'), sortBy: (row) => row.status, render: (row) => <Badge status={row.status}>{word('status', row.status)}</Badge> },
     { id: 'plan', title: t('operator.plan'), sortBy: (row) => row.plan, render: (row) => humanize(row.plan) },
+    { id: 'subscription', title: t('overview.subscription'), render: ({ subscription }) => (subscription === null ? <span className="muted">–</span> : <Badge status={subscription.status}>{word('status', subscription.status)}</Badge>) },
     { id: 'today', title: t('operator.today'), end: true, sortBy: (row) => row.usage_today, render: (row) => <span className="nums">{format.number(row.usage_today)}</span> },
     { id: 'created', title: t('operator.created'), end: true, sortBy: (row) => row.created_at, render: (row) => <time dateTime={row.created_at}>{format.date(row.created_at)}</time> },
   ];

@@ -2,15 +2,14 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Checkbox, Form, Input, InputNumber, Modal } from 'antd';
 import { useState } from 'react';
 import { overrideLimit } from '../../../api/operations/operator';
-import { limitOverridesQuery } from '../../../api/operator-queries';
-import type { LimitOverride, OrganizationWithUsage } from '../../../api/types';
+import type { LimitOverride, OrganizationDetail } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { showOnFields } from '../../../problem/form-errors';
 import { ProblemAlert } from '../../../problem/ProblemAlert';
 import { useToast } from '../../../ui/Toasts';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
   limit: string;
   current: LimitOverride | undefined;
   onClose: () => void;
@@ -35,7 +34,7 @@ export function OverrideDialog({ organization, limit, current, onClose }: Props)
     mutationFn: (values: Values) => overrideLimit(organization.id, { limit, bound: values.unlimited === true ? null : (values.bound ?? 0), reason: values.reason.trim() }),
     onMutate: () => setLeftOver(undefined),
     onSuccess: () => {
-      void queryClient.invalidateQueries({ queryKey: limitOverridesQuery(organization.id).queryKey });
+      void queryClient.invalidateQueries({ queryKey: ['operator', 'org'] });
       toast.done(t('operator.override.done', { limit: name }));
       onClose();
     },

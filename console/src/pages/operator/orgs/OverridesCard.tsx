@@ -4,7 +4,7 @@ import { lazy, Suspense, useState } from 'react';
 import { removeLimitOverride } from '../../../api/operations/operator';
 import { limitOverridesQuery } from '../../../api/operator-queries';
 import { plansQuery } from '../../../api/queries';
-import type { LimitOverride, OrganizationWithUsage, Plan } from '../../../api/types';
+import type { Limit, LimitOverride, OrganizationDetail, Plan } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { Loaded } from '../../../problem/Loaded';
 import { ProblemAlert } from '../../../problem/ProblemAlert';
@@ -17,19 +17,23 @@ const OverrideDialog = lazy(() => import('./OverrideDialog').then((module) => ({
 
 interface Row {
   limit: string;
+  used: number | undefined;
   /** Of the plan; undefined where the plan doesn't say. */
   ofPlan: number | null | undefined;
   own: LimitOverride | undefined;
 }
 
-/** Each limit of the plan, and what was set for this organization alone. */
-export function rowsOf(plan: Plan | undefined, overrides: readonly LimitOverride[]): Row[] {
-  const rows: Row[] = (plan?.limits ?? []).map(({ key, limit }) => ({ limit: key, ofPlan: limit, own: overrides.find((each) => each.limit === key) }));
-  const others = overrides.filter(({ limit }) => !rows.some((row) => row.limit === limit));
-  return [...rows, ...others.map((own) => ({ limit: own.limit, ofPlan: undefined, own }))];
+/** Each limit that holds for the organization: what is used of it, how far the plan goes, and what was set for it alone. */
+export function rowsOf(limits: readonly Limit[], plan: Plan | undefined, overrides: readonly LimitOverride[]): Row[] {
+  return limits.map(({ key, used, kind, limit }) => {
+    const own = overrides.find((each) => each.limit === key);
+    // A plan of the organization's own isn't among those that are offered; what holds now is then the plan's.
+    const ofPlan = plan?.limits.find((each) => each.key === key)?.limit ?? (plan === undefined && own === undefined ? limit : plan === undefined ? undefined : null);
+    return { limit: key, used: kind === 'rate' ? undefined : used, ofPlan, own };
+  });
 }
 
-export function OverridesCard({ organization }: { organization: OrganizationWithUsage }) {
+export function OverridesCard({ organization }: { organization: OrganizationDetail }) {
   const { t, word } = useI18n();
   const toast = useToast();
   const queryClient = useQueryClient();
@@ -39,7 +43,7 @@ export function OverridesCard({ organization }: { organization: OrganizationWith
   const remove = useMutation({
     mutationFn: (limit: string) => removeLimitOverride(organization.id, limit),
     onSuccess: (_, limit) => {
-      void queryClient.invalidateQueries({ queryKey: limitOverridesQuery(organization.id).queryKey });
+      void queryClient.invalidateQueries({ queryKey: ['operator', 'org'] });
       toast.done(t('operator.override.removed', { limit: word('limit', limit) }));
     },
   });
@@ -51,7 +55,7 @@ export function OverridesCard({ organization }: { organization: OrganizationWith
         {remove.error === null ? null : <ProblemAlert error={remove.error} />}
         <Loaded query={overrides}>
           {({ items }) => {
-            const rows = rowsOf(plans.data?.find(({ key }) => key === organization.plan), items);
+            const rows = rowsOf(organization.limits, plans.data?.find(({ key }) => key === organization.plan), items);
             return <DataTable label={t('operator.override.title')} columns={columns} rows={rows} rowKey={({ limit }) => limit} />;
           }}
         </Loaded>
@@ -68,6 +72,7 @@ function useColumns({ onSet, onRemove, removing }: { onSet: (row: Row) => void; 
   const bound = (value: number | null | undefined) => (value === undefined ? '–' : value === null ? t('app.unlimited') : format.number(value));
   return [
     { id: 'limit', title: t('work.limit'), render: ({ limit }) => word('limit', limit) },
+    { id: 'used', title: t('work.used'), end: true, render: ({ used }) => <span className="nums">{bound(used)}</span> },
     { id: 'plan', title: t('operator.override.ofPlan'), end: true, render: ({ ofPlan }) => <span className="nums muted">{bound(ofPlan)}</span> },
     {
       id: 'own',

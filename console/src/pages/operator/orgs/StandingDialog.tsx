@@ -2,14 +2,14 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Form, Input, Modal } from 'antd';
 import { useState } from 'react';
 import { changeStanding, type Standing } from '../../../api/operations/operator';
-import type { OrganizationWithUsage } from '../../../api/types';
+import type { OrganizationDetail } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { showOnFields } from '../../../problem/form-errors';
 import { ProblemAlert } from '../../../problem/ProblemAlert';
 import { useToast } from '../../../ui/Toasts';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
   standing: Standing;
   onClose: () => void;
 }
@@ -25,7 +25,7 @@ export function StandingDialog({ organization, standing, onClose }: Props) {
     mutationFn: ({ reason }: { reason: string }) => changeStanding(organization.id, standing, reason.trim()),
     onMutate: () => setLeftOver(undefined),
     onSuccess: async ({ status }) => {
-      await queryClient.invalidateQueries({ queryKey: ['operator', 'orgs'] });
+      await queryClient.invalidateQueries({ queryKey: ['operator'] });
       toast.done(t('operator.standing.done', { name: organization.name, status: word('status', status) }));
       onClose();
     },
