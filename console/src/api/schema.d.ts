@@ -607,6 +607,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/orgs/{org}/invoices/{invoice}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice of an organization to print or to send (PDF)
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getInvoicePdfOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/orgs/{org}/invoices/{invoice}/void": {
         parameters: {
             query?: never;
@@ -1211,6 +1231,26 @@ export interface paths {
          * @description Needs the permission `billing:read` in the organization.
          */
         get: operations["listLineEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices/{invoice}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice to print or to send (PDF)
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["getInvoicePdf"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2745,6 +2785,8 @@ export interface components {
         };
         /** @description Where a key stands. */
         KeyStatus: "active" | "rotating" | "expired" | "revoked";
+        /** @description The language of a printed invoice. */
+        Language: "en" | "ja";
         /** @description What is to be held. */
         LeaseBody: {
             /** @description The API key it counts for, by its public part. */
@@ -5677,6 +5719,41 @@ export interface operations {
             };
         };
     };
+    getInvoicePdfOf: {
+        parameters: {
+            query?: {
+                /** @description The language; if not said, Japanese for customers in Japan, else English. */
+                language?: components["schemas"]["Language"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     voidInvoice: {
         parameters: {
             query?: never;
@@ -6935,6 +7012,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LineEvents"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoicePdf: {
+        parameters: {
+            query?: {
+                /** @description The language; if not said, Japanese for customers in Japan, else English. */
+                language?: components["schemas"]["Language"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

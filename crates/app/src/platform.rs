@@ -1,5 +1,6 @@
 //! Everything that a running installation consists of, wired once.
 
+use crate::sign_up::SlugQueue;
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_gateway::Gate;
@@ -25,6 +26,8 @@ pub(crate) struct Platform {
     pub(crate) verifier: TokenVerifier,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settler: SettlerHandle,
+    /// Who is about to give an organization a slug, or to take one away.
+    pub(crate) slugs: SlugQueue,
     pub(crate) secure_cookies: bool,
     /// Whether one bare address serves everything, as in development.
     pub(crate) is_development: bool,

@@ -5,11 +5,11 @@
 //! place under the plan's limit of members from then on.
 
 use crate::{
-    member,
+    member::{self, OWNER},
     store::{
         ACCEPT_INVITATION, CANCEL_INVITATION, CANCEL_INVITATION_TO, FIND_INVITATION, FIND_INVITATION_TO,
         INSERT_INVITATION, INVITE_FOR, IS_MEMBER_OF, LIST_INVITATIONS, MEMBERS_WITH_ADDRESS,
-        OFFERED_INVITATION, RENEW_INVITATION,
+        OFFERED_INVITATION, PEOPLE_OF, RENEW_INVITATION,
     },
     user::Email,
 };
@@ -167,8 +167,7 @@ impl InvitationLinks {
         token[..ID].copy_from_slice(id.uuid().as_bytes());
         env.rng.fill(&mut token[ID..]);
         // Behind `#`, where browsers keep it to themselves: no server and no log sees it in an address.
-        let link =
-            format!("{}/console/invitation#token=it_{}", self.public_url, base32_encode(&token));
+        let link = format!("{}/console/invitation#token=it_{}", self.public_url, base32_encode(&token));
         (self.keys.mac(&token), Secret::new(link))
     }
 
@@ -206,12 +205,16 @@ impl Inviter<'_> {
         if member::count(tx, self.env.now()).await? < bound {
             return Ok(());
         }
-        let detail = format!(
-            "The plan allows {bound} members, and that many have joined or are invited; remove one, take back an \
-             invitation, or upgrade."
-        );
-        Err(Error::new(ErrorKind::PaymentRequired, "plan.limit_reached", detail))
+        Err(no_room(bound))
     }
+}
+
+fn no_room(bound: i64) -> Error {
+    let detail = format!(
+        "The plan allows {bound} members, and that many have joined or are invited; remove one, take back an \
+         invitation, or upgrade."
+    );
+    Error::new(ErrorKind::PaymentRequired, "plan.limit_reached", detail)
 }
 
 /// Invites someone. Whether their address has an account makes no difference.
@@ -243,7 +246,8 @@ pub async fn create(
         tx.fetch_optional(&FIND_INVITATION_TO, args![new.email.folded()]).await?;
     match open {
         Some(open) if open.expires_at > now => {
-            let detail = "This address is invited already; send that invitation again, or take it back first.";
+            let detail =
+                "This address is invited already; send that invitation again, or take it back first.";
             return Err(Error::conflict_at("/email", "invitation.open", detail));
         }
         Some(expired) => {
@@ -317,23 +321,29 @@ async fn find(tx: &mut TenantTx, env: &Env, id: InvitationId) -> Result<Invitati
     row.ok_or_else(|| Error::not_found("invitation"))?.shown(env.now())
 }
 
-/// Invites someone on behalf of the operator, in the place of an invitation that they may have. `by` is who of the
-/// operator's staff; the plan's limit of members is for what members do.
+/// Invites an owner on behalf of the operator, in the place of an invitation that they may have. `by` is who of the
+/// operator's staff.
 pub async fn create_for(
     tx: &mut PlatformTx,
-    env: &Env,
-    links: &InvitationLinks,
+    Inviter { env, links, bound, .. }: &Inviter<'_>,
     actor: &Actor,
     org: OrgId,
-    new: &NewInvitation,
+    email: &Email,
     by: Principal,
 ) -> Result<Sent> {
+    let new = &NewInvitation { email: email.clone(), role: OWNER.to_owned(), teams: Vec::new() };
     let (members,): (i64,) = tx.fetch_one(&IS_MEMBER_OF, args![org, new.email.folded()]).await?;
     if members > 0 {
         return Err(member_already());
     }
     let now = env.now();
     tx.execute(&CANCEL_INVITATION_TO, args![org, new.email.folded(), now]).await?;
+    if let Some(bound) = bound {
+        let (members, invited, _): (i64, i64, i64) = tx.fetch_one(&PEOPLE_OF, args![org, now]).await?;
+        if members + invited >= *bound {
+            return Err(no_room(*bound));
+        }
+    }
     let by = invited_by(by);
     let (id, mut values, link) = values(env, links, new, by);
     values.insert(0, org.into());
@@ -379,15 +389,15 @@ pub struct Offered {
 pub async fn offered(tx: &mut PlatformTx, now: Instant, token: &InvitationToken) -> Result<Offered> {
     let row: Option<OfferedRow> = tx.fetch_optional(&OFFERED_INVITATION, args![token.id]).await?;
     let row = row.filter(|row| row.token_hash[..].ct_eq(&token.hash[..]).into()).ok_or_else(invalid)?;
-    let over = |code, detail: &'static str| Err(Error::new(ErrorKind::Conflict, code, detail));
+    let conflict = |code, detail| Err(Error::new(ErrorKind::Conflict, code, detail));
     if row.accepted_at.is_some() {
-        return over("invitation.accepted", "This invitation was accepted already; sign in.");
+        return conflict("invitation.accepted", "This invitation was accepted already; sign in.");
     }
     if row.canceled_at.is_some() {
-        return over("invitation.canceled", "This invitation was taken back.");
+        return conflict("invitation.canceled", "This invitation was taken back.");
     }
     if row.expires_at <= now {
-        return over("invitation.expired", "This invitation has expired; ask for it to be sent again.");
+        return conflict("invitation.expired", "This invitation has expired; ask for it to be sent again.");
     }
     let email = Email::check(&row.email, "/token").map_err(|_| Error::internal("an invited address"))?;
     let OfferedRow { org, role, teams: names, invited_by, expires_at, .. } = row;

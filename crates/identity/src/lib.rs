@@ -6,6 +6,7 @@
 //! when somebody signs up with it.)
 
 pub mod api_key;
+pub mod everywhere;
 pub mod http;
 pub mod invitation;
 mod key_limits;

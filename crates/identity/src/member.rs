@@ -12,9 +12,7 @@ use insula_access::{
     UpdateMember, ensure_grantable,
 };
 use insula_blueprint::{Compiled, PermissionSet};
-use insula_kernel::{
-    Env, Error, ErrorKind, Instant, OrgId, Page, PageRequest, Result, UserId,
-};
+use insula_kernel::{Env, Error, ErrorKind, Instant, OrgId, Page, PageRequest, Result, UserId};
 use insula_storage::{
     PlatformTx, TenantTx, args,
     journal::{Actor, AuditEntry, Message},
@@ -219,7 +217,8 @@ pub(crate) fn ensure_not_above(who: PermissionSet, role: &str, blueprint: &Compi
     if theirs.is_subset(who) {
         return Ok(());
     }
-    let detail = format!("Whoever is `{role}` may do more than you; only someone who may as much can change that.");
+    let detail =
+        format!("Whoever is `{role}` may do more than you; only someone who may as much can change that.");
     Err(Error::new(ErrorKind::Forbidden, "access.above_own", detail))
 }
 

@@ -141,7 +141,8 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Page<User>> {
     let after = page.after.map_or(UserId::MIN, |cursor| UserId::from_uuid(cursor.id()));
-    let rows = tx.fetch_all(&LIST_USERS, args![after, insula_tenancy::pattern(contains), page.limit + 1]).await?;
+    let rows =
+        tx.fetch_all(&LIST_USERS, args![after, insula_tenancy::pattern(contains), page.limit + 1]).await?;
     Ok(Page::cut(rows, page, |user: &User| user.id.uuid()))
 }
 

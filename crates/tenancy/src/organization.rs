@@ -226,11 +226,12 @@ pub async fn update_any(
     slug: Option<&Slug>,
 ) -> Result<Organization> {
     let before = find(tx, id).await?.ok_or_else(|| Error::not_found("organization"))?;
-    let (new_name, new_slug) = (name.unwrap_or(&before.name), slug.map_or(before.slug.as_str(), Slug::as_str));
+    let (new_name, new_slug) =
+        (name.unwrap_or(&before.name), slug.map_or(before.slug.as_str(), Slug::as_str));
     if (new_name, new_slug) == (before.name.as_str(), before.slug.as_str()) {
         return Ok(before);
     }
-    let values = args![id, new_slug, new_name, before.plan.as_str(), env.now()];
+    let values = args![id, new_slug, new_name, env.now()];
     tx.execute(&UPDATE_ANY, values).await.map_err(|error| match slug {
         Some(slug) if error.violates_unique("organization", &["slug"]) => slug_taken_at(slug, "/slug"),
         _ => error.into(),

@@ -74,8 +74,8 @@ statements! {
         "SELECT id, slug, name, status, plan, version, created_at, updated_at FROM organization
          WHERE id > $1 AND (slug LIKE $2 OR lower(name) LIKE $2)
          AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR plan = $4) ORDER BY id LIMIT $5";
-    Directory UPDATE_ANY(id: Id, slug: Text, name: Text, plan: Text, now: Int) =
-        "UPDATE organization SET slug = $2, name = $3, plan = $4, updated_at = $5, version = version + 1 WHERE id = $1";
+    Directory UPDATE_ANY(id: Id, slug: Text, name: Text, now: Int) =
+        "UPDATE organization SET slug = $2, name = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     Directory SET_PLAN(id: Id, plan: Text, now: Int) =
         "UPDATE organization SET plan = $2, updated_at = $3, version = version + 1 WHERE id = $1 AND plan <> $2";
     Directory COUNT_BY_STATUS_AND_PLAN() =

@@ -13,7 +13,7 @@ pub(crate) use traffic::{
     RawBodySide, RawCost, RawDurability, RawHealth, RawMeasured, RawRoute, RawRouteHold, RawUpstream,
 };
 
-use crate::read::{At, Map, Required, table};
+use crate::read::{At, Item, Map, Required, table};
 use serde_json::json;
 
 table! {
@@ -51,9 +51,9 @@ table! {
         /// The services behind Insula.
         #[schemars(default)]
         upstreams: Map<RawUpstream>,
-        /// Which requests go to which upstream, and what each needs and counts.
+        /// Which requests go to which upstream or operation, and what each needs and counts.
         #[schemars(default)]
-        routes: Vec<At<RawRoute>>,
+        routes: Vec<Item<RawRoute>>,
     }
     later {
         "teams", "projects", "workflows", "agents", "collections", "clusters", "jobs", "files", "chat", "policies",

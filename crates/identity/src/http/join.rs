@@ -131,8 +131,9 @@ async fn open(
     token: &InvitationToken,
 ) -> Result<(Offered, Organization)> {
     let offered = invitation::offered(tx, state.env.now(), token).await?;
-    let organization =
-        insula_tenancy::find(tx, offered.org).await?.ok_or_else(|| Error::internal("an invitation to nothing"))?;
+    let organization = insula_tenancy::find(tx, offered.org)
+        .await?
+        .ok_or_else(|| Error::internal("an invitation to nothing"))?;
     match organization.status {
         Status::Active | Status::Pending => Ok((offered, organization)),
         Status::Suspended => {
@@ -212,7 +213,8 @@ async fn guest(
     let email = &offered.email;
     if let Some((caller, user)) = signed_in {
         if user.email.to_lowercase() != email.folded() {
-            let detail = "The invitation is for another address than the one you are signed in with; sign out first.";
+            let detail =
+                "The invitation is for another address than the one you are signed in with; sign out first.";
             return Err(Error::new(ErrorKind::Forbidden, "invitation.other_address", detail));
         }
         return Ok(Guest::SignedIn(caller, user));

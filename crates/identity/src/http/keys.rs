@@ -313,7 +313,12 @@ async fn revoke_api_key(
 }
 
 fn maker<'a>(state: &'a State, blueprint: &'a Arc<Compiled>, org: OrgId) -> KeyMaker<'a> {
-    KeyMaker { env: &state.env, pepper: &state.pepper, blueprint, bound: (state.bound)(org, LimitIndex::API_KEYS) }
+    KeyMaker {
+        env: &state.env,
+        pepper: &state.pepper,
+        blueprint,
+        bound: (state.bound)(org, LimitIndex::API_KEYS),
+    }
 }
 
 /// A key's id as callers write it: the product's prefix and the public part.
