@@ -2,6 +2,7 @@
 
 use crate::{
     calls::Call,
+    demo::Demo,
     diagnostics::Diagnostics,
     model::{
         AddOn, Billing, Digest, Limit, LimitIndex, Meter, MeterIndex, Plan, PlanIndex, Product, Role, Route,
@@ -30,6 +31,7 @@ pub struct Blueprint {
     pub(crate) routes: Vec<Route>,
     pub(crate) calls: Vec<Arc<Call>>,
     pub(crate) patterns: Vec<(Pattern, Way)>,
+    pub(crate) demo: Demo,
     pub(crate) warnings: Diagnostics,
     pub(crate) digest: Digest,
 }
@@ -206,6 +208,12 @@ impl Compiled {
     #[must_use]
     pub fn calls(&self) -> &[Arc<Call>] {
         &self.blueprint.calls
+    }
+
+    /// What `insula up --demo` makes.
+    #[must_use]
+    pub const fn demo(&self) -> &Demo {
+        &self.blueprint.demo
     }
 
     /// The route of a request. `path` is the path as it was sent, without query.

@@ -9,6 +9,7 @@ mod calls;
 mod check;
 mod compile;
 mod declared;
+mod demo;
 mod diagnostics;
 mod digest;
 mod json;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use calls::{Call, CallSegment, Filler};
 pub use compile::{Blueprint, Compiled, RouteMatch};
+pub use demo::{Demo, DemoCall, DemoKey, DemoMember, DemoProject};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use json::parse_price;
 pub use model::{

@@ -8,6 +8,7 @@ mod addons;
 mod billing;
 mod calls;
 mod counting;
+mod demo;
 mod limits;
 mod meters;
 mod money;
@@ -106,6 +107,8 @@ fn resolve(
         operations,
     };
     let routes::Routes { routes, calls, patterns } = routes::routes(known, report);
+    let known = demo::Known { raw, names: &names, roles: &roles, plans: &plans, patterns: &patterns };
+    let demo = demo::demo(known, report);
     let product =
         raw.product.0.as_ref().and_then(|product| resolve_product(product, raw, &limits, report))?;
     Some(Blueprint {
@@ -121,6 +124,7 @@ fn resolve(
         routes,
         calls,
         patterns,
+        demo,
         warnings: Diagnostics::default(),
         digest: Digest::of(text.as_bytes()),
     })

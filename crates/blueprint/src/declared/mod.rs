@@ -1,11 +1,13 @@
 //! The shape of `blueprint.toml` as it is written. The doc comments are what editors show: they become the
 //! descriptions of the JSON Schema.
 
+mod demo;
 mod limits;
 mod offers;
 mod prices;
 mod traffic;
 
+pub(crate) use demo::{RawDemo, RawDemoKey, RawEnvironment};
 pub(crate) use limits::{RawAggregate, RawKind, RawLimit, RawMeter, RawOnExceed, RawPer, RawWindow};
 pub(crate) use offers::{RawAddOn, RawAnchor, RawBilling, RawPlan, RawProration, RawTax};
 pub(crate) use prices::{RawModel, RawOverage, RawPrice, RawSeats, RawTier, RawUsagePrice};
@@ -54,6 +56,8 @@ table! {
         /// Which requests go to which upstream or operation, and what each needs and counts.
         #[schemars(default)]
         routes: Vec<Item<RawRoute>>,
+        /// What `insula up --demo` makes once, so that there is something to try and to see.
+        demo: Option<RawDemo>,
     }
     later {
         "teams", "projects", "workflows", "agents", "collections", "clusters", "jobs", "files", "chat", "policies",
