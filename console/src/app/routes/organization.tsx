@@ -62,7 +62,7 @@ export const keys = createRoute({
   validateSearch: keysSearch,
   loader: ({ context: { queryClient }, params: { org } }) => {
     begin(queryClient, apiKeysQuery(org));
-    begin(queryClient, permissionsQuery(org));
+    for (const query of [permissionsQuery(org), projectsQuery(org), limitsQuery(org)]) begin(queryClient, query);
   },
   component: lazyRouteComponent(() => import('../../pages/keys/KeysPage'), 'KeysPage'),
 });

@@ -80,6 +80,8 @@ function CreateKeyForm({ org, project, onClose, onCreated }: Omit<Props, 'open' 
     onError: (error, values) => setLeftOver(showOnFields(withFormNames(error, values.expiry, rateLimit), form, [...FIELDS, ...own.map(({ key }) => ['own', key])])),
   });
 
+  // Whole from the beginning: fields that come later would move those that are being filled in.
+  if (permissions.isPending || limits.isPending || projects.isPending) return <Skeleton lines={8} height={38} label={t('app.loading')} />;
   const required = [{ required: true, whitespace: true, message: t('app.required') }];
   return (
     <Form
@@ -106,15 +108,7 @@ function CreateKeyForm({ org, project, onClose, onCreated }: Omit<Props, 'open' 
         </Form.Item>
       )}
       <Form.Item name="scopes" label={t('keys.scopes')} extra={t('keys.scopesHint')} rules={[{ required: true, type: 'array', min: 1, message: t('keys.scopesRequired') }]}>
-        {permissions.data === undefined ? (
-          permissions.error === null ? (
-            <Skeleton lines={4} label={t('app.loading')} />
-          ) : (
-            <ProblemAlert error={permissions.error} onRetry={() => void permissions.refetch()} />
-          )
-        ) : (
-          <ScopePicker permissions={permissions.data} />
-        )}
+        {permissions.data === undefined ? <ProblemAlert error={permissions.error} onRetry={() => void permissions.refetch()} /> : <ScopePicker permissions={permissions.data} />}
       </Form.Item>
       <Form.Item name="expiry" label={t('keys.expiry')}>
         <Select

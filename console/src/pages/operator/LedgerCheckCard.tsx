@@ -25,7 +25,7 @@ export function LedgerCheckCard() {
     <Card title={t('ledger.title')} aside={check.data === undefined ? null : <Badge status={check.data.discrepancies.length === 0 ? 'active' : 'suspended'}>{t(check.data.discrepancies.length === 0 ? 'health.well' : 'health.unwell')}</Badge>}>
       <div className="stack">
         <p className="muted">{t('ledger.hint')}</p>
-        <Form layout="inline" requiredMark={false} initialValues={{ from: dayOf(Date.now() - DAY_MS), to: dayOf(Date.now()) } satisfies Values} onFinish={(values: Values) => check.mutate(values)} style={{ rowGap: 12 }}>
+        <Form layout="inline" colon={false} requiredMark={false} initialValues={{ from: dayOf(Date.now() - DAY_MS), to: dayOf(Date.now()) } satisfies Values} onFinish={(values: Values) => check.mutate(values)} style={{ rowGap: 12 }}>
           <Form.Item name="from" label={t('ledger.from')} rules={required}>
             <Input type="date" />
           </Form.Item>
