@@ -355,6 +355,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/ledger/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many events are at hand, and how many stand in the archive
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/ledger/check": {
         parameters: {
             query?: never;
@@ -2028,6 +2048,30 @@ export interface components {
             project?: string | null;
             scopes: string[];
         };
+        /** @description Where the events of all organizations are. All of them count, and can be asked for, alike. */
+        Archive: {
+            /**
+             * Format: int64
+             * @description Events that stand in packs: they are older than their organization's plan shows, or than a year, and what they are
+             *     charged is final.
+             */
+            archived_events: number;
+            /**
+             * Format: int64
+             * @description How many bytes the packs take.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Events that have a row of their own.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description How many packs there are.
+             */
+            packs: number;
+        };
         /** @description What changes for an organization at once, though it stays on its version. */
         AtOnce: {
             /** @description Limits that go less far, or are new. */
@@ -3026,7 +3070,10 @@ export interface components {
             previous: string;
             /** @description How much was used, in the meter's unit: a decimal, as all quantities here. */
             quantity: string;
-            /** @description By how much that changed, in percent with one decimal; null where nothing was used before. */
+            /**
+             * @description By how much that changed, in percent with one decimal; null where nothing was used before, or not all of it is
+             *     shown.
+             */
             trend: string | null;
             /** @description What one of it is called. */
             unit: string;
@@ -4348,6 +4395,11 @@ export interface components {
             buckets: components["schemas"]["UsageBucket"][];
             /** @description The meter. */
             meter: string;
+            /**
+             * @description From when on the plan shows usage: windows before it are left out, and one that it lies in begins with it. Null
+             *     where the plan shows all there is.
+             */
+            retained_from: components["schemas"]["Instant"] | null;
             /** @description What one of it is called. */
             unit: string;
         };
@@ -4437,10 +4489,18 @@ export interface components {
             operations: components["schemas"]["OperationCost"][];
             /** @description What is reported: whole hours. */
             period: components["schemas"]["Stretch"];
-            /** @description What it is compared with: as long, right before it. */
+            /**
+             * @description What it is compared with: as long, right before it; shorter, or nothing, where the plan shows no more. Then no trend
+             *     is said.
+             */
             previous: components["schemas"]["Stretch"];
             /** @description What the figures suggest; nothing, if nothing stands out. */
             recommendations: components["schemas"]["Recommendation"][];
+            /**
+             * @description From when on the plan shows usage: nothing before it is in the figures, and `period` and `previous` begin with it at
+             *     the earliest. Null where the plan shows all there is.
+             */
+            retained_from: components["schemas"]["Instant"] | null;
         };
         /** @description A user. */
         User: {
@@ -5185,6 +5245,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["InvoiceOfOrganizationPage"];
                     "text/csv": string;
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

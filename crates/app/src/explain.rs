@@ -9,8 +9,8 @@ use insula_access::ExplainRequest;
 use insula_blueprint::Compiled;
 use insula_gateway::RefusedRequest;
 use insula_kernel::{
-    Currency, Decimal, Error, HoldId, Instant, KeyId, ProjectId, Quantity, RequestId, Result, Scope as _,
-    UserId,
+    Currency, Decimal, Error, ErrorKind, HoldId, Instant, KeyId, OrgId, ProjectId, Quantity, RequestId,
+    Result, Scope as _, UserId,
 };
 use insula_metering::{
     log::Fold,
@@ -132,6 +132,7 @@ async fn explain_request(
     platform.settler.flush().await?;
     let mut tx = platform.storage.read(Store::Ledger, &proof).await?;
     let event = usage::event(&mut tx, id.uuid()).await?.ok_or_else(unknown)?;
+    check_retained(&platform, proof.organization(), &event)?;
     let hold = HoldId::from_uuid(id.uuid());
     let taken = usage::hold(&mut tx, hold).await?;
     drop(tx);
@@ -147,6 +148,19 @@ async fn explain_request(
     let costs = costs(&event, &blueprint)?;
     let explained = of_event(id, event, decided_by.as_ref(), &blueprint, &prefix);
     Ok(Json(Explanation { costs, hold: taken.map(|taken| hold_taken(hold, taken, now)), ..explained }))
+}
+
+/// What the plan doesn't show any more isn't explained either.
+fn check_retained(platform: &Platform, org: OrgId, event: &EventRecord) -> Result<()> {
+    let entitlement = platform.gate.entitlement(org);
+    let from = entitlement.and_then(|known| known.retained_from(known.time(platform.env.now())));
+    match from.filter(|from| event.at < *from) {
+        None => Ok(()),
+        Some(from) => {
+            let detail = format!("The plan shows usage from {from} on; this request came before.");
+            Err(Error::new(ErrorKind::NotFound, "usage.not_retained", detail))
+        }
+    }
 }
 
 fn hold_taken(id: HoldId, taken: TakenHold, now: Instant) -> HoldTaken {

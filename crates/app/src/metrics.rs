@@ -7,7 +7,7 @@ use crate::platform::Platform;
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
 use insula_kernel::{Decimal, Result};
-use insula_metering::{Figures, ingest::Ingest, log::Log};
+use insula_metering::{Figures, archive, ingest::Ingest, log::Log};
 use insula_storage::{Store, Worker};
 use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -82,6 +82,7 @@ impl Sources {
         self.ingestion(&mut page);
         ledger(&mut page, &figures);
         self.outboxes(&mut page).await?;
+        self.events(&mut page).await?;
         if let Some(bytes) = resident_memory() {
             page.gauge("process_resident_memory_bytes", "Memory of the process that is in use.", bytes);
         }
@@ -140,6 +141,17 @@ impl Sources {
         ] {
             page.sample(name, Some(("outcome", outcome)), count);
         }
+    }
+
+    async fn events(&self, page: &mut Page) -> Result<()> {
+        let mut tx = self.platform.storage.platform_read(Store::Ledger, &Worker::Archive).await?;
+        let places = archive::places(&mut tx).await?;
+        let name = "insula_ledger_events";
+        page.family(name, "gauge", "Events in the ledger, by whether they are at hand or in the archive.");
+        page.sample(name, Some(("place", "hot")), places.hot);
+        page.sample(name, Some(("place", "archived")), places.packed);
+        page.gauge("insula_ledger_archive_bytes", "Bytes that the archive takes.", places.pack_bytes);
+        Ok(())
     }
 
     async fn outboxes(&self, page: &mut Page) -> Result<()> {

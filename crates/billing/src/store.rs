@@ -143,6 +143,14 @@ statements! {
     Ledger DUE_SUBSCRIPTIONS(now: Int, limit: Int) =
         "SELECT tenant_id FROM subscription WHERE due_at <= $1 ORDER BY due_at, tenant_id LIMIT $2";
     Ledger POSTPONE_SUBSCRIPTION(tenant: Id, until: Int) = "UPDATE subscription SET due_at = $2 WHERE tenant_id = $1";
+    Ledger CLOSED_UNTIL(after: Id, limit: Int) =
+        "SELECT s.tenant_id, s.usage_from,
+                (SELECT min(i.usage_from) FROM invoice i WHERE i.tenant_id = s.tenant_id AND i.status = 'draft')
+         FROM subscription s WHERE s.tenant_id > $1 ORDER BY s.tenant_id LIMIT $2";
+    Ledger CLOSED_UNTIL_OF(tenant: Id) =
+        "SELECT s.usage_from,
+                (SELECT min(i.usage_from) FROM invoice i WHERE i.tenant_id = s.tenant_id AND i.status = 'draft')
+         FROM subscription s WHERE s.tenant_id = $1";
     Ledger TEST_CLOCKS() = "SELECT tenant_id, clock_offset FROM subscription WHERE clock_offset IS NOT NULL ORDER BY tenant_id";
     Ledger PLAN_VERSION(plan: Text, version: Int) =
         "SELECT definition FROM plan_version WHERE plan = $1 AND version = $2";

@@ -8,8 +8,8 @@ use crate::{
     overrides,
     plan::{current_version, small},
     store::{
-        ALL_PLAN_VERSIONS, ALL_SUBSCRIPTIONS, ALLOW_OVERAGE, GET_SUBSCRIPTION, INSERT_SUBSCRIPTION,
-        POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS, TEST_CLOCKS_AFTER,
+        ALL_PLAN_VERSIONS, ALL_SUBSCRIPTIONS, ALLOW_OVERAGE, CLOSED_UNTIL, CLOSED_UNTIL_OF, GET_SUBSCRIPTION,
+        INSERT_SUBSCRIPTION, POSTPONE_SUBSCRIPTION, REMOVE_PREPARED, TEST_CLOCKS, TEST_CLOCKS_AFTER,
     },
 };
 use insula_access::{
@@ -525,6 +525,22 @@ pub async fn advance(
     engine.account.clock = Some(to.saturating_since(env.now()));
     engine.run(to).await?;
     Ok(to)
+}
+
+/// Until when what organizations used is charged for good, of so many of them after this one in the order of their ids.
+pub async fn closed_until(tx: &mut PlatformTx, after: OrgId, limit: u32) -> Result<Vec<(OrgId, Instant)>> {
+    let found: Vec<(OrgId, Instant, Option<Instant>)> =
+        tx.fetch_all(&CLOSED_UNTIL, args![after, limit]).await?;
+    Ok(found
+        .into_iter()
+        .map(|(org, open, draft)| (org, draft.map_or(open, |draft| draft.min(open))))
+        .collect())
+}
+
+/// The same of one organization; `None` if it has no subscription.
+pub async fn closed_until_of(tx: &mut PlatformTx, org: OrgId) -> Result<Option<Instant>> {
+    let found: Option<(Instant, Option<Instant>)> = tx.fetch_optional(&CLOSED_UNTIL_OF, args![org]).await?;
+    Ok(found.map(|(open, draft)| draft.map_or(open, |draft| draft.min(open))))
 }
 
 /// How far the own time of organizations with a test clock is ahead.

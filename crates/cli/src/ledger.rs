@@ -1,4 +1,4 @@
-//! `insula ledger check`: whether what was charged is what was admitted.
+//! `insula ledger`: whether what was charged is what was admitted, and where the events of it are.
 
 use crate::{
     Outcome,
@@ -27,14 +27,36 @@ enum LedgerCommand {
         #[command(flatten)]
         target: Target,
     },
+    /// Say how many events are at hand, and how many stand in the archive.
+    Archive {
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 pub(crate) fn run(arguments: &LedgerArguments, output: &Output) -> Outcome {
-    let LedgerCommand::Check { from, to, target } = &arguments.command;
+    match &arguments.command {
+        LedgerCommand::Check { from, to, target } => check(from.as_ref(), to.as_ref(), target, output),
+        LedgerCommand::Archive { target } => archive(target, output),
+    }
+}
+
+fn archive(target: &Target, output: &Output) -> Outcome {
+    let client = Client::connect(target, As::Operator, None)?;
+    let places = client.get("/v1/operator/ledger/archive")?;
+    let text = format!(
+        "{} events at hand, {} in {} packs of {} bytes together.\n",
+        places["events"], places["archived_events"], places["packs"], places["bytes"]
+    );
+    output.result(&text, &places);
+    Ok(())
+}
+
+fn check(from: Option<&String>, to: Option<&String>, target: &Target, output: &Output) -> Outcome {
     let client = Client::connect(target, As::Operator, None)?;
     let asked = [("from", from), ("to", to)];
     let asked: Vec<String> =
-        asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect();
+        asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
     let checked = client.get(&format!("/v1/operator/ledger/check?{}", asked.join("&")))?;
     let wrong = checked["discrepancies"].as_array().map_or(&[][..], Vec::as_slice);
     let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -59,7 +59,8 @@ fn nothing_that_was_acknowledged_is_lost_on_postgres() {
 
 fn nothing_is_lost_between_any_two_steps(kind: Kind) {
     let (mut world, witness) = (World::new(kind), Witness::default());
-    for &point in Failpoint::ALL {
+    // How events get into the archive is tried beside, in `archive.rs`: under load none are old enough.
+    for &point in Failpoint::ALL.iter().filter(|point| !point.name().starts_with("archive.")) {
         world.arm(point, "abort");
         Load::new(&world, &witness).run(2, || ());
         if world.is_armed() {

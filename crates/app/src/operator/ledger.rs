@@ -6,6 +6,7 @@ use axum::extract::State as Extract;
 use insula_access::{CheckLedger, ReadHealth};
 use insula_kernel::{Error, Instant, OrgId, Period, Result, Span};
 use insula_metering::{
+    archive::{self, Places},
     reconcile::{self, Discrepancy, Figure, Part},
     usage::Step,
 };
@@ -37,7 +38,16 @@ pub(super) fn api() -> Api<Platform> {
     )
     .allows_operator::<ReadHealth>()
     .replies::<PlatformHealth>(200);
-    Api::default().with(check, check_ledger).with(health, get_health)
+    let archive = Endpoint::new(
+        Method::Get,
+        "/v1/operator/ledger/archive",
+        "getArchive",
+        TAG,
+        "How many events are at hand, and how many stand in the archive",
+    )
+    .allows_operator::<ReadHealth>()
+    .replies::<Archive>(200);
+    Api::default().with(check, check_ledger).with(health, get_health).with(archive, get_archive)
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -85,6 +95,20 @@ struct Come {
     events: i64,
     /// A digest of which.
     digest: i64,
+}
+
+/// Where the events of all organizations are. All of them count, and can be asked for, alike.
+#[derive(Serialize, JsonSchema)]
+struct Archive {
+    /// Events that have a row of their own.
+    events: i64,
+    /// Events that stand in packs: they are older than their organization's plan shows, or than a year, and what they are
+    /// charged is final.
+    archived_events: i64,
+    /// How many packs there are.
+    packs: i64,
+    /// How many bytes the packs take.
+    bytes: i64,
 }
 
 /// How far settlement is.
@@ -165,6 +189,17 @@ async fn check_ledger(
     let found = reconcile::days(&mut tx, period).await?;
     let discrepancies = found.into_iter().map(WrongSum::from).collect();
     Ok(Json(Checked { from: period.start, to: period.end, discrepancies }))
+}
+
+async fn get_archive(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ReadHealth>,
+) -> Result<Json<Archive>, Failure> {
+    platform.settler.flush().await?;
+    let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
+    let Places { hot: events, packed: archived_events, packs, pack_bytes: bytes } =
+        archive::places(&mut tx).await?;
+    Ok(Json(Archive { events, archived_events, packs, bytes }))
 }
 
 async fn get_health(

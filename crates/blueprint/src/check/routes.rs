@@ -159,7 +159,7 @@ fn check_feature(feature: &At<String>, raw: &RawBlueprint, report: &mut Report<'
         let message = format!("no plan or add-on has a feature {}", quoted(name));
         let known: BTreeSet<&str> = offers.iter().flat_map(|features| features.names()).collect();
         report.error(&feature.at, "blueprint.unknown_feature", message, suggest(name, known, "feature"));
-    } else if !values.iter().any(|value| value.is_offered()) {
+    } else if !values.iter().any(|feature| feature.value.is_offered()) {
         let message = format!("no plan or add-on offers `{name}`, so nobody could use the route");
         let help = "let it be true on one, or a text other than \"none\"; a number offers nothing";
         report.error(&feature.at, "blueprint.route_feature", message, help);

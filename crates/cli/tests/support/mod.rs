@@ -184,7 +184,8 @@ impl World {
         made["token"].as_str().unwrap().clone_into(&mut self.service);
     }
 
-    fn sign_in(&self) -> String {
+    /// An access token of the operator.
+    pub(crate) fn sign_in(&self) -> String {
         let login = json!({ "email": OPERATOR, "password": PASSWORD, "client": "native" });
         let reply = self.client().post("/v1/login", "", &login).expect(200);
         let token = reply["access_token"].as_str().unwrap().to_owned();

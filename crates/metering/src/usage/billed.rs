@@ -200,7 +200,6 @@ pub async fn events(
     limit: u32,
 ) -> StoreResult<Vec<BilledEvent>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let pattern = pattern(meter);
     let mut found = Vec::new();
     for stretch in used_hours(tx, meter, period, after).await? {
         let mut from = (stretch.start, Uuid::nil());
@@ -217,7 +216,7 @@ pub async fn events(
                 from,
                 stretch.end,
                 settled,
-                &pattern,
+                meter,
                 u32::try_from(wanted).unwrap_or(u32::MAX),
             )
             .await?;
@@ -266,18 +265,4 @@ async fn used_hours(
         first.start = Instant::from_micros(i64::MIN);
     }
     Ok(stretches)
-}
-
-/// What the quantities of events look like that count on a meter; those of some others may too.
-fn pattern(meter: &str) -> String {
-    let name = serde_json::Value::from(meter).to_string();
-    let mut pattern = String::from("%");
-    for character in name.chars() {
-        if matches!(character, '!' | '%' | '_') {
-            pattern.push('!');
-        }
-        pattern.push(character);
-    }
-    pattern.push_str(":%");
-    pattern
 }
