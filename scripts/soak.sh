@@ -10,7 +10,7 @@ set -euo pipefail
 export INSULA_ROUNDS=${INSULA_ROUNDS:-50}
 began=$SECONDS
 say "== killed under load, $INSULA_ROUNDS times on each engine; between any two steps, on each engine"
-cargo test "${locked[@]}" "${quiet[@]}" -p insula-cli --test killed --test invoices -- --include-ignored --nocapture --test-threads 1
+cargo test "${locked[@]}" "${quiet[@]}" -p insula-cli --test killed --test invoices --test archive -- --include-ignored --nocapture --test-threads 1
 say "== the log and the settler killed, $INSULA_ROUNDS times"
 cargo test "${locked[@]}" "${quiet[@]}" -p insula-metering --test crash --test settle_crash -- --nocapture
 say "== a year of ${INSULA_ORGANIZATIONS:=1000} organizations, on each engine"

@@ -3,6 +3,7 @@
 //! What must always hold: an organization is visible only once everything it needs was made; what requests know is what
 //! was committed; the document that describes the API is made of the endpoints that serve it.
 
+mod archive;
 mod blueprint;
 mod config;
 mod console;

@@ -56,9 +56,13 @@ struct ReportQuery {
 struct UsageReport {
     /// Everything acknowledged before this instant is included.
     as_of: Instant,
+    /// From when on the plan shows usage: nothing before it is in the figures, and `period` and `previous` begin with it at
+    /// the earliest. Null where the plan shows all there is.
+    retained_from: Option<Instant>,
     /// What is reported: whole hours.
     period: Stretch,
-    /// What it is compared with: as long, right before it.
+    /// What it is compared with: as long, right before it; shorter, or nothing, where the plan shows no more. Then no trend
+    /// is said.
     previous: Stretch,
     /// The subscription's billing period that the end of the report lies in.
     billing_period: Stretch,
@@ -92,8 +96,13 @@ impl From<Period> for Stretch {
 
 /// What is asked for.
 struct Asked {
+    /// When it is, in the organization's time.
+    now: Instant,
     period: Period,
     previous: Period,
+    /// Whether the time before is shown as a whole.
+    is_comparable: bool,
+    retained_from: Option<Instant>,
     billing: Period,
 }
 
@@ -121,8 +130,14 @@ impl ReportQuery {
         if period.length() > Span::from_days(MOST_DAYS) {
             return out_of_range("?from", format!("A report covers at most {MOST_DAYS} days."));
         }
-        let previous = Period { start: period.start - period.length(), end: period.start };
-        Ok(Asked { period, previous, billing })
+        let retained_from = entitlement.retained_from(now);
+        let shown = |period: Period| match retained_from {
+            Some(from) => Period { start: period.start.max(from), end: period.end.max(from) },
+            None => period,
+        };
+        let whole = Period { start: period.start - period.length(), end: period.start };
+        let (period, previous) = (shown(period), shown(whole));
+        Ok(Asked { now, period, previous, is_comparable: previous == whole, retained_from, billing })
     }
 
     fn currency(&self, blueprint: &Compiled) -> Result<Option<Currency>> {
@@ -146,20 +161,22 @@ async fn get_usage_report(
     In(proof): In<ReadUsage>,
     Query(query): Query<ReportQuery>,
 ) -> Result<Json<UsageReport>, Failure> {
-    let now = platform.env.now();
+    let ahead = platform.gate.clock_of(proof.organization());
+    let now = platform.env.now() + ahead;
     let blueprint = platform.blueprint.load_full();
     let asked = query.asked(&platform, &proof, now)?;
     let currency = query.currency(&blueprint)?;
     let settled = tokio::time::timeout(PATIENCE, platform.settler.flush()).await;
-    let as_of = if matches!(settled, Ok(Ok(()))) { now } else { platform.settler.settled_until() };
+    let as_of = if matches!(settled, Ok(Ok(()))) { now } else { platform.settler.settled_until() + ahead };
     let mut tx = platform.storage.read(Store::Ledger, &proof).await?;
     let figures = figures::collect(&mut tx, &blueprint, &asked, currency).await?;
-    let mut recommendations = advice::on_limits(&platform, &mut tx, &blueprint, &proof, now).await?;
+    let mut recommendations = advice::on_limits(&platform, &mut tx, &blueprint, &proof, &asked).await?;
     recommendations.extend(advice::on_costs(&figures));
-    recommendations.extend(advice::on_keys(&platform, tx, &blueprint, &proof, now).await?);
+    recommendations.extend(advice::on_keys(&platform, tx, &blueprint, &proof, platform.env.now()).await?);
     let figures::Figures { meters, operations, cost } = figures;
     Ok(Json(UsageReport {
         as_of,
+        retained_from: asked.retained_from,
         period: asked.period.into(),
         previous: asked.previous.into(),
         billing_period: asked.billing.into(),

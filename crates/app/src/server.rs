@@ -187,6 +187,10 @@ impl LiveLimits for Standings {
         }
     }
 
+    fn retained_from(&self, org: OrgId, now: Instant) -> Option<Instant> {
+        self.platform.gate.entitlement(org)?.retained_from(now)
+    }
+
     fn anchor(&self, org: OrgId) -> Option<Anchor> {
         Some(self.platform.gate.entitlement(org)?.anchor.clone())
     }

@@ -1,6 +1,8 @@
 //! What goes on in the background: messages from outboxes, due work, expired replies.
 
-use crate::{operator::billing::run_due, platform::Platform, sign_up, subscriptions::refresh_entitlement};
+use crate::{
+    archive, operator::billing::run_due, platform::Platform, sign_up, subscriptions::refresh_entitlement,
+};
 use insula_billing::subscription;
 use insula_kernel::{Epoch, Error, OrgId, Result, Span};
 use insula_metering::{reconcile, usage};
@@ -20,7 +22,7 @@ use tokio::{
 /// How often the background looks for work when nothing wakes it.
 const PAUSE: Duration = Duration::from_millis(500);
 const BATCH: u32 = 100;
-/// How often sums are compared with their events, and old holds forgotten.
+/// How often sums are compared with their events, old holds forgotten, and old events packed.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 /// How many holds are forgotten at once.
 const HOLDS: u32 = 10_000;
@@ -39,6 +41,7 @@ impl Workers {
         let billing = tokio::spawn(bill(platform.clone(), stopped.clone()));
         let housekeeping = tokio::spawn(async move {
             let mut check_at = Instant::now() + CHECK_EVERY;
+            let mut packed_until = OrgId::MIN;
             loop {
                 if let Err(error) = round(&platform).await {
                     tracing::warn!(%error, "background work will be tried again");
@@ -47,6 +50,10 @@ impl Workers {
                     check_ledger(&platform).await;
                     if let Err(error) = forget_holds(&platform).await {
                         tracing::warn!(%error, "holds that are over will be forgotten later");
+                    }
+                    match archive::round(&platform, packed_until).await {
+                        Ok(until) => packed_until = until,
+                        Err(error) => tracing::warn!(%error, "events will be packed later"),
                     }
                     check_at = Instant::now() + CHECK_EVERY;
                 }
@@ -83,10 +90,14 @@ async fn bill(platform: Platform, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Compares what was charged with what was admitted, for the days that changed since the last time.
+/// Compares what was charged with what was admitted, for the days that changed since the last time, and the next invoices
+/// with their events.
 async fn check_ledger(platform: &Platform) {
     if let Err(error) = reconcile::round(&platform.storage, &platform.settler, platform.env.now()).await {
         tracing::warn!(%error, "the ledger will be checked later");
+    }
+    if let Err(error) = platform.books.round(&platform.storage).await {
+        tracing::warn!(%error, "invoices will be compared with their events later");
     }
 }
 

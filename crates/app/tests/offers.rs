@@ -317,6 +317,8 @@ on_both_engines! {
             (json!({ "limits": { "nothing": 1 } }), "/limits/nothing", "unknown"),
             (json!({ "limits": { "requests_per_address": 1 } }), "/limits/requests_per_address", "not_by_plan"),
             (json!({ "features": { "sso": [] } }), "/features/sso", "wrong_type"),
+            (json!({ "features": { "analytics_retention": "always" } }), "/features/analytics_retention", "malformed"),
+            (json!({ "features": { "analytics_retention": 30 } }), "/features/analytics_retention", "malformed"),
             (json!({ "usage": { "nothing": { "USD": "1" } } }), "/usage/nothing", "unknown"),
             (json!({ "usage": { "tokens": { "USD": "many" } } }), "/usage/tokens/USD", "malformed"),
             (json!({ "overage": { "members": { "USD": "1" } } }), "/overage/members", "unknown"),

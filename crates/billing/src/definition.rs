@@ -2,7 +2,7 @@
 
 use insula_blueprint::{
     AddOn, AfterTrial, Bound as Declared, Compiled, Limit, LimitIndex, LimitKind, Meter, OnExceed, Overage,
-    Plan, QuotaWindow,
+    Plan, QuotaWindow, RETENTION, retention,
 };
 use insula_kernel::{Currency, Decimal, Instant, Money, Scale, Span};
 use insula_limits::{Bound, Entitlement};
@@ -238,6 +238,7 @@ impl Definition {
             priority: self.priority,
             bounds: blueprint.indexed_limits().map(bound).collect(),
             features: Arc::new(self.features(terms)),
+            retention: self.retention(terms),
             anchor: terms.anchor.clone(),
             clock: terms.clock,
             service: terms.service,
@@ -286,6 +287,14 @@ impl Definition {
         }
         let by_plan = self.limits.get(limit).copied().unwrap_or(Some(0));
         by_plan.map(|units| units.saturating_add(added(limit, &terms.add_ons)))
+    }
+
+    /// How far back usage is shown: as the plan says, or an add-on that shows more; `None` shows all there is.
+    fn retention(&self, terms: &Terms) -> Option<Span> {
+        let said = |features: &Json| features.get(RETENTION).and_then(Json::as_str).and_then(retention);
+        let by_plan = said(&self.features)?;
+        let by_add_ons = terms.add_ons.iter().filter_map(|(add_on, _)| said(&add_on.features));
+        Some(by_add_ons.fold(by_plan, Span::max))
     }
 
     /// Whether each feature is there: a flag that is set, or a word other than `none`. A number offers nothing by itself.

@@ -143,6 +143,14 @@ statements! {
     Ledger DUE_SUBSCRIPTIONS(now: Int, limit: Int) =
         "SELECT tenant_id FROM subscription WHERE due_at <= $1 ORDER BY due_at, tenant_id LIMIT $2";
     Ledger POSTPONE_SUBSCRIPTION(tenant: Id, until: Int) = "UPDATE subscription SET due_at = $2 WHERE tenant_id = $1";
+    Ledger CLOSED_UNTIL(after: Id, limit: Int) =
+        "SELECT s.tenant_id, s.usage_from,
+                (SELECT min(i.usage_from) FROM invoice i WHERE i.tenant_id = s.tenant_id AND i.status = 'draft')
+         FROM subscription s WHERE s.tenant_id > $1 ORDER BY s.tenant_id LIMIT $2";
+    Ledger CLOSED_UNTIL_OF(tenant: Id) =
+        "SELECT s.usage_from,
+                (SELECT min(i.usage_from) FROM invoice i WHERE i.tenant_id = s.tenant_id AND i.status = 'draft')
+         FROM subscription s WHERE s.tenant_id = $1";
     Ledger TEST_CLOCKS() = "SELECT tenant_id, clock_offset FROM subscription WHERE clock_offset IS NOT NULL ORDER BY tenant_id";
     Ledger PLAN_VERSION(plan: Text, version: Int) =
         "SELECT definition FROM plan_version WHERE plan = $1 AND version = $2";
@@ -218,6 +226,14 @@ statements! {
         concat!("SELECT ", line_columns!(), " FROM invoice_line
          WHERE tenant_id = $1 AND meter IS NOT NULL AND period_start >= $2 AND period_end <= $3
          ORDER BY settled_to, line_key");
+    Ledger FINAL_AFTER(tenant: Id, id: Id, limit: Int) =
+        "SELECT tenant_id, id FROM invoice
+         WHERE (tenant_id, id) > ($1, $2) AND finalized_at IS NOT NULL AND usage_from < usage_to
+         ORDER BY tenant_id, id LIMIT $3";
+    Ledger FINAL_BETWEEN(from: Int, to: Int) =
+        "SELECT tenant_id, id FROM invoice
+         WHERE finalized_at IS NOT NULL AND usage_from < usage_to AND usage_from < $2 AND usage_to > $1
+         ORDER BY tenant_id, id";
     Ledger INSERT_LINES(
         tenant: Id, invoice: Id, position: Int, key: Text, kind: Text, item: Text, version: Int, description: Text,
         cycle_start: Int, period_start: Int, period_end: Int, quantity: Text, amount: Int, whole: Int, adjusts: Text,

@@ -42,7 +42,7 @@ pub use path::PathError;
 pub use pattern::MethodSet;
 pub use permission::{Holder, OwnPermission, PermissionId, PermissionSet, own};
 pub use schema::schema;
-pub use values::{Bound, Feature};
+pub use values::{Bound, Feature, RETENTION, retention};
 
 use std::{fs::File, io::Read as _, path::Path};
 

@@ -86,6 +86,17 @@ impl Feature {
     }
 }
 
+/// The feature that says how far back a plan shows usage: a number of days, such as `"30d"`. A plan without it shows all.
+pub const RETENTION: &str = "analytics_retention";
+
+/// How long usage is shown that a plan says this of: a whole number of days, at least one and at most ten thousand.
+#[must_use]
+pub fn retention(text: &str) -> Option<Span> {
+    let (days, unit) = number_and_unit(text)?;
+    let days = i64::try_from(days).ok().filter(|days| unit == "d" && (1..=10_000).contains(days))?;
+    Some(Span::from_days(days))
+}
+
 /// Splits `"250ms"` into the number and the unit.
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

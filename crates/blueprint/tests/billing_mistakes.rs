@@ -81,6 +81,14 @@ const IN_PLANS: &[Mistake] = &[
     ("after_trial = \"free\"", "after_trial = »\"analytics\"", "unknown_plan"),
     ("grace_days = 3", "grace_days = »-1", "number_range"),
     ("grace_days = 3", "grace_days = »91", "number_range"),
+    // How far back usage is shown.
+    ("analytics_retention = \"365d\"", "analytics_retention = »\"a year\"", "duration"),
+    ("analytics_retention = \"365d\"", "analytics_retention = »\"24h\"", "duration"),
+    ("analytics_retention = \"365d\"", "analytics_retention = »\"0d\"", "duration"),
+    ("analytics_retention = \"365d\"", "analytics_retention = »\"10001d\"", "duration"),
+    ("analytics_retention = \"365d\"", "analytics_retention = »365", "duration"),
+    ("analytics_retention = \"365d\"", "analytics_retention = »false", "duration"),
+    ("trial_days = 14", "trial_days = 14\nfeatures = { analytics_retention = »\"7 days\" }", "duration"),
     // Seats.
     ("included = 3", "included = »-3", "number_range"),
     ("limit = \"members\"", "limit = »\"member\"", "unknown_limit"),

@@ -52,6 +52,8 @@ pub struct Entitlement {
     pub bounds: Box<[Bound]>,
     /// Whether each feature is there.
     pub features: Arc<BTreeMap<Box<str>, bool>>,
+    /// How far back usage is shown; `None` shows all there is.
+    pub retention: Option<Span>,
     /// Where billing periods begin.
     pub anchor: Anchor,
     /// How far the organization's time is ahead of the real one: nothing for all but test organizations, never less than
@@ -73,6 +75,13 @@ impl Entitlement {
     #[must_use]
     pub fn time(&self, now: Instant) -> Instant {
         now + self.clock
+    }
+
+    /// From when on usage is shown when it is this late in the organization's time: from the beginning of a day in UTC.
+    /// `None` shows all there is.
+    #[must_use]
+    pub fn retained_from(&self, now: Instant) -> Option<Instant> {
+        Some((now - self.retention?).floor(Span::from_days(1)))
     }
 
     /// Whether the plan has a feature.

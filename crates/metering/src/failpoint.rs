@@ -72,6 +72,12 @@ failpoints! {
     SettleRemoving = "settle.removing",
     /// A segment was removed.
     SettleRemoved = "settle.removed",
+    /// Events are in a pack, and still have their rows.
+    ArchivePacked = "archive.packed",
+    /// Their rows are gone, and nothing is committed.
+    ArchiveRemoved = "archive.removed",
+    /// It is committed, and nobody was told.
+    ArchiveCommitted = "archive.committed",
 }
 
 impl Failpoint {

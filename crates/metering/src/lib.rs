@@ -8,6 +8,7 @@
 //! - A roll-up is what the events of its window come to. Both are written in one transaction, and [`reconcile`] finds out
 //!   where they aren't the same.
 
+pub mod archive;
 pub mod failpoint;
 pub mod http;
 pub mod ingest;

@@ -1,15 +1,18 @@
 //! The SQL of usage. Nobody else touches these tables.
 
+mod archive;
 mod billed;
 mod query;
 
+pub(crate) use archive::{next_rows, pack, packed_among, places, put_pack, remove_events, with_rows_before};
 pub(crate) use billed::{
     beyond, billed_events, forget_late, late_days, member_count, members_of, meters_of, pieces, settled,
 };
 pub(crate) use query::{
-    BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events,
-    day_meters, day_rollups, day_series, event, exact_totals, forget_holds, hold, key_uses, of_day,
-    orgs_of_all, orgs_of_days, rollups, rollups_of_all, series, series_of, series_sums, totals, values,
+    BilledRow, CheckedEvent, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current,
+    day_events, day_meters, day_rollups, day_series, event, exact_totals, forget_holds, hold, key_uses,
+    of_day, orgs_of_all, orgs_of_days, rollups, rollups_of_all, series, series_of, series_sums, totals,
+    values,
 };
 
 use crate::{
@@ -42,6 +45,16 @@ macro_rules! folded {
              last_at = CASE WHEN excluded.last_at > known.last_at THEN excluded.last_at ELSE known.last_at END"
     };
 }
+
+/// All that is known of an event, in the order of [`EventRow`].
+macro_rules! event_columns {
+    () => {
+        "id, at, received_at, kind, operation, source, subject, project_id, team_id, key_id, user_id, service_id, \
+         environment, quantities, groups, data, reserved, checks, blueprint, status, outcome, recovered, bytes_in, \
+         bytes_out, duration_us, settled"
+    };
+}
+use event_columns;
 
 statements! {
     catalogue METERING_STATEMENTS of Platform;
@@ -158,7 +171,7 @@ statements! {
          GROUP BY w.number";
     Ledger EDGES(number: Int, tenant: Id, from: Int, to: Int) =
         "WITH wanted (number, tenant_id, from_at, to_at) AS (VALUES {rows})
-         SELECT w.number, e.quantities FROM wanted w JOIN usage_event e
+         SELECT w.number, e.id, e.quantities FROM wanted w JOIN usage_event e
              ON e.tenant_id = w.tenant_id AND e.at >= w.from_at AND e.at < w.to_at";
     Ledger SERIES_OF(number: Int, tenant: Id, meter: Text, from: Int, to: Int) =
         "WITH wanted (number, tenant_id, meter, from_at, to_at) AS (VALUES {rows})
@@ -225,9 +238,45 @@ statements! {
         "SELECT DISTINCT tenant_id, start_at FROM usage_rollup WHERE span = 'day' AND start_at >= $1 AND start_at < $2
          ORDER BY tenant_id, start_at";
     Ledger DAY_EVENTS(tenant: Id, from: Int, from_id: Id, to: Int, limit: Int) =
-        "SELECT at, id, quantities FROM usage_event
+        "SELECT at, id, quantities, settled FROM usage_event
          WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4
          ORDER BY at, id LIMIT $5";
+    Ledger NEXT_ROWS(tenant: Id, from: Int, from_id: Id, to: Int, limit: Int) =
+        concat!(
+            "SELECT ", event_columns!(), " FROM usage_event
+             WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4
+             ORDER BY at, id LIMIT $5"
+        );
+    Ledger REMOVE_ROWS(tenant: Id, to: Int, to_id: Id) =
+        "DELETE FROM usage_event WHERE tenant_id = $1 AND (at, id) <= ($2, $3)";
+    Ledger INSERT_PACK(
+        tenant: Id, id: Id, first_at: Int, last_at: Int, first_id: Id, last_id: Id, first_settled: Int,
+        last_settled: Int, events: Int, digest: Int, checksum: Bytes, at: Int, body: Bytes,
+    ) =
+        "INSERT INTO usage_pack (tenant_id, id, first_at, last_at, first_id, last_id, first_settled, last_settled, events,
+                                 digest, checksum, packed_at, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    Ledger ADD_TO_PLACES(name: Text, more: Int) =
+        "UPDATE settlement_position SET last = last + $2 WHERE name = $1";
+    Ledger PLACES() = "SELECT name, last FROM settlement_position";
+    Ledger PACK(tenant: Id, id: Id) =
+        "SELECT body, checksum, events, digest FROM usage_pack WHERE tenant_id = $1 AND id = $2";
+    Ledger PACKS_IN(tenant: Id, from: Int, to: Int) =
+        "SELECT id, first_at, first_settled, last_settled FROM usage_pack
+         WHERE tenant_id = $1 AND last_at >= $2 AND first_at < $3
+         ORDER BY first_at, id";
+    Ledger PACKS_AT(number: Int, tenant: Id, from: Int, to: Int) =
+        "WITH wanted (number, tenant_id, from_at, to_at) AS (VALUES {rows})
+         SELECT p.tenant_id, p.id FROM wanted w JOIN usage_pack p
+             ON p.tenant_id = w.tenant_id AND p.last_at >= w.from_at AND p.first_at < w.to_at";
+    Ledger FIND_PACKED(tenant: Id, first: Id, last: Id) =
+        "WITH wanted (tenant_id, first_id, last_id) AS (VALUES {rows})
+         SELECT p.tenant_id, p.id FROM wanted w JOIN usage_pack p
+             ON p.tenant_id = w.tenant_id AND p.last_id >= w.first_id AND p.first_id <= w.last_id";
+    Ledger HAVE_ROWS_BEFORE(tenant: Id, before: Int) =
+        "WITH wanted (tenant_id, before_at) AS (VALUES {rows})
+         SELECT w.tenant_id, w.before_at FROM wanted w
+         WHERE EXISTS (SELECT 1 FROM usage_event e WHERE e.tenant_id = w.tenant_id AND e.at < w.before_at)";
     Ledger DAY_METERS(tenant: Id, day: Int) =
         "SELECT meter FROM usage_rollup WHERE tenant_id = $1 AND span = 'day' AND start_at = $2";
     Ledger DAY_ROLLUPS(tenant: Id, meter: Text, span: Text, from: Int, to: Int) =

@@ -74,6 +74,8 @@ impl Entrance for Door {
 /// Counters and stocks that stand still, by a clock that is so far ahead.
 struct Fixed {
     ahead: Span,
+    /// From when on usage is shown.
+    retained_from: Option<Instant>,
 }
 
 impl LiveLimits for Fixed {
@@ -93,6 +95,10 @@ impl LiveLimits for Fixed {
             }
             _ => LiveLimit { bound: Some(quantity(10)), ..none },
         }
+    }
+
+    fn retained_from(&self, _: OrgId, _: Instant) -> Option<Instant> {
+        self.retained_from
     }
 
     fn anchor(&self, _: OrgId) -> Option<Anchor> {
@@ -160,8 +166,8 @@ async fn server_ahead(
         blueprint: Arc::new(ArcSwap::from_pointee(
             insula_blueprint::check("blueprint.toml", BLUEPRINT).unwrap().compile(),
         )),
-        limits: Arc::new(Fixed { ahead }),
-        stocks: Arc::new(Fixed { ahead }),
+        limits: Arc::new(Fixed { ahead, retained_from: None }),
+        stocks: Arc::new(Fixed { ahead, retained_from: None }),
     };
     let permissions = permissions.iter().copied().collect();
     let door: Arc<dyn Entrance> = Arc::new(Door { org, permissions });

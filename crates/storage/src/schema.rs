@@ -48,7 +48,8 @@ pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
             2 "0002_metering",
             3 "0003_overage",
             4 "0004_forget_holds",
-            5 "0005_billing"
+            5 "0005_billing",
+            6 "0006_packs"
         ),
         Store::Tenant => migrations!("tenant": 1 "0001_tenant_store"),
     }

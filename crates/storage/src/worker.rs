@@ -15,6 +15,8 @@ pub enum Worker {
     Snapshot,
     /// Writes usage into the ledger.
     Settlement,
+    /// Moves events that are over into packs.
+    Archive,
     /// Looks up which reported events are known.
     Ingestion,
     /// Moves subscriptions on as their time comes, and writes invoices.
@@ -33,6 +35,7 @@ impl PlatformScope for Worker {
             Self::SignIn => "worker:sign-in",
             Self::Snapshot => "worker:snapshot",
             Self::Settlement => "worker:settlement",
+            Self::Archive => "worker:archive",
             Self::Ingestion => "worker:ingestion",
             Self::Billing => "worker:billing",
             Self::Relay => "worker:relay",

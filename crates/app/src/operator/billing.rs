@@ -1,7 +1,7 @@
 //! What the operator does about what organizations are charged.
 
 use super::{TAG, organization};
-use crate::{platform::Platform, subscriptions::refresh_entitlement};
+use crate::{archive, platform::Platform, subscriptions::refresh_entitlement};
 use axum::extract::{Path, State as Extract};
 use insula_access::{AdvanceClock, AuthorizedOperator, ManageBilling, ReadBilling};
 use insula_billing::{
@@ -170,6 +170,7 @@ async fn advance_clock(
             .await?;
         tx.commit().await?;
         refresh_entitlement(&platform, *org).await?;
+        archive::organization(&platform, *org).await?;
     }
     Ok(Json(Advanced { now: body.advance_to, orgs }))
 }

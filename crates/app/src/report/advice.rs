@@ -1,6 +1,6 @@
 //! What a report suggests. Each suggestion rests on figures that it names; what the figures don't support isn't said.
 
-use super::figures::Figures;
+use super::{Asked, figures::Figures};
 use crate::platform::Platform;
 use insula_access::{Authorized, ReadUsage};
 use insula_blueprint::{Compiled, Limit, LimitIndex, LimitKind, MeterIndex, Per, QuotaWindow};
@@ -55,13 +55,15 @@ pub(super) async fn on_limits(
     tx: &mut TenantTx,
     blueprint: &Compiled,
     proof: &Authorized<ReadUsage>,
-    now: Instant,
+    asked: &Asked,
 ) -> Result<Vec<Recommendation>> {
+    let now = asked.now;
     let Some(entitlement) = platform.gate.entitlement(proof.organization()) else { return Ok(Vec::new()) };
     let billing = entitlement.anchor.month_containing(now);
     let last = entitlement.anchor.month_containing(billing.start - Span::from_micros(1));
-    // In the first billing period there is none before it.
-    let last = (last.end == billing.start).then_some(last);
+    // In the first billing period there is none before it, and of what isn't shown nothing is said.
+    let is_shown = asked.retained_from.is_none_or(|from| from <= last.start);
+    let last = (last.end == billing.start && is_shown).then_some(last);
     let quotas = blueprint.indexed_limits().filter_map(|(index, limit)| {
         let LimitKind::Quota { meter, window, per: Per::Organization } = limit.kind else { return None };
         let bound = entitlement.bound(index.get()).most.filter(|bound| *bound > 0)?;
@@ -69,7 +71,7 @@ pub(super) async fn on_limits(
     });
     let mut said = Vec::new();
     for quota in quotas {
-        let live = platform.gate.usage(proof.organization(), quota.index, now);
+        let live = platform.gate.usage(proof.organization(), quota.index, platform.env.now());
         let projected = live.and_then(|live| quota.projected(live.used, live.period, now, blueprint));
         let is_projected = projected.is_some();
         said.extend(projected);

@@ -28,7 +28,8 @@ pub(super) struct MeterReport {
     quantity: String,
     /// How much was used in the time before.
     previous: String,
-    /// By how much that changed, in percent with one decimal; null where nothing was used before.
+    /// By how much that changed, in percent with one decimal; null where nothing was used before, or not all of it is
+    /// shown.
     trend: Option<String>,
     /// What one unit costs; null where that isn't said in this currency.
     unit_cost: Option<String>,
@@ -172,7 +173,7 @@ async fn meter_report(
         aggregate: meter.aggregate,
         quantity: shown(quantity),
         previous: shown(previous),
-        trend: change.and_then(|change| percent(change, before)),
+        trend: change.filter(|_| asked.is_comparable).and_then(|change| percent(change, before)),
         unit_cost: price.map(|price| price.unit.to_string()),
         cost: price.map(|price| price.cost(quantity)).transpose()?,
         days: days.into_iter().map(day).collect(),

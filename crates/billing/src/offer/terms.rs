@@ -6,7 +6,7 @@ use crate::{
         Definition, OverageTerms, Recurring, SeatTerms, TrialTerms, UsageTerms, overage_terms, price_in,
     },
 };
-use insula_blueprint::{Compiled, LimitKind, Per};
+use insula_blueprint::{Compiled, LimitKind, Per, RETENTION, retention};
 use insula_kernel::{Currency, Decimal, Error, FieldError, Instant, Money, Result};
 use insula_rating::{Interval, Price};
 use schemars::JsonSchema;
@@ -235,7 +235,11 @@ impl OfferQuote {
                 Json::String(text) => text.chars().count() <= LONGEST,
                 _ => false,
             };
-            if !fits {
+            let is_retention = |value: &Json| value.as_str().and_then(retention).is_some();
+            if name == RETENTION && !is_retention(value) {
+                let detail = "Say for how many days usage is shown, such as `30d`.";
+                wrong.add(format!("/features/{name}"), "malformed", detail);
+            } else if !fits {
                 let detail = "A feature is a flag, a whole number, or a word or two.";
                 wrong.add(format!("/features/{name}"), "wrong_type", detail);
             } else if let Some(features) = definition.features.as_object_mut() {

@@ -4,7 +4,7 @@ use super::{
     check_names, check_shown,
     limits::{check_bound, limit_index},
     money,
-    plans::{Known, LONGEST_TITLE, is_of_addresses},
+    plans::{Known, LONGEST_TITLE, check_features, features, is_of_addresses},
 };
 use crate::{
     declared::RawAddOn,
@@ -47,7 +47,7 @@ fn resolve(
     report: &mut Report<'_>,
 ) -> AddOn {
     let name = &entry.name;
-    check_names(&raw.features, "feature", report);
+    check_features(&raw.features, report);
     if raw.price.0.is_empty() && entry.clean {
         let message = format!("add-on `{}` has no price", name.value);
         let help = "add `price = { USD = { month = \"9\" } }`, \"0\" if it costs nothing";
@@ -64,7 +64,7 @@ fn resolve(
         name: name.value.clone(),
         title: raw.title.as_ref().map(|title| check_shown(title, LONGEST_TITLE, report)),
         limits: added(raw, known, report),
-        features: raw.features.iter().map(|(name, feature)| (name.value.clone(), feature.clone())).collect(),
+        features: features(&raw.features),
         most: u32::try_from(most).unwrap_or(u32::MAX),
         plans: on,
         prices,

@@ -12,8 +12,8 @@ use crate::{
     diagnostics::Report,
     digest,
     model::{Digest, Limit, LimitKind, Per, Plan, Seats},
-    read::{At, Entry},
-    values::{Bound, Feature},
+    read::{At, Entry, Map},
+    values::{Bound, Feature, RETENTION, retention},
 };
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) fn plans(known: Known<'_>, report: &mut Report<'_>) -> Vec<Plan> {
 
 fn resolve_plan(entry: &Entry<RawPlan>, known: Known<'_>, report: &mut Report<'_>) -> Option<Plan> {
     let (name, plan) = (&entry.name, entry.value.as_ref()?);
-    check_names(&plan.features, "feature", report);
+    check_features(&plan.features, report);
     let self_service = plan.self_service.unwrap_or(true);
     let prices = money::prices(&plan.price, report);
     if self_service && plan.price.0.is_empty() {
@@ -59,8 +59,6 @@ fn resolve_plan(entry: &Entry<RawPlan>, known: Known<'_>, report: &mut Report<'_
             "add `price = { USD = { month = \"29.00\" } }`, or `self_service = false` if it comes by offer";
         report.error(&name.at, "blueprint.price_missing", message, help);
     }
-    let features: BTreeMap<String, Feature> =
-        plan.features.iter().map(|(name, feature)| (name.value.clone(), feature.clone())).collect();
     let priority = plan.priority.as_ref().map_or(1, |priority| priority.value);
     if let Some(given) = plan.priority.as_ref().filter(|given| !(0..=1_000).contains(&given.value)) {
         let message = format!("`{}` is no priority", given.value);
@@ -79,11 +77,27 @@ fn resolve_plan(entry: &Entry<RawPlan>, known: Known<'_>, report: &mut Report<'_
         trial: terms::trial(entry, plan, known, report),
         grace_days: terms::grace_days(plan, report),
         prices,
-        features,
+        features: features(&plan.features),
         priority,
         self_service,
         digest: Digest::of(&[]),
     })
+}
+
+/// What features say, by their names.
+pub(super) fn features(raw: &Map<At<Feature>>) -> BTreeMap<String, Feature> {
+    raw.iter().map(|(name, feature)| (name.value.clone(), feature.value.clone())).collect()
+}
+
+/// Features have names, and the one that this program reads itself says what it can read.
+pub(super) fn check_features(features: &Map<At<Feature>>, report: &mut Report<'_>) {
+    check_names(features, "feature", report);
+    let Some(kept) = features.get(RETENTION) else { return };
+    if !matches!(&kept.value, Feature::Text(text) if retention(text).is_some()) {
+        let message = format!("`{RETENTION}` says for how many days usage is shown");
+        let help = "use a number of days such as \"30d\", at most \"10000d\", or leave it out to show all";
+        report.error(&kept.at, "blueprint.duration", message, help);
+    }
 }
 
 /// How far each limit goes on a plan. One without a default that isn't named would be unlimited by accident, so it

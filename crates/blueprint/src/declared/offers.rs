@@ -37,7 +37,7 @@ table! {
         overage: Map<At<RawOverage>>,
         /// What the plan offers besides, for the console, for routes that need a feature, and for upstreams.
         #[schemars(default, example = json!({ "support": "community" }))]
-        features: Map<Feature>,
+        features: Map<At<Feature>>,
         /// For how many days a subscription costs nothing at first, 1 to 365; no trial if left out.
         #[schemars(range(min = 1, max = 365))]
         trial_days: Option<At<i64>>,
@@ -73,7 +73,7 @@ table! {
         limits: Map<At<Positive>>,
         /// What is offered as long as it is taken, whatever the plan says.
         #[schemars(default, example = json!({ "advanced_analytics": true }))]
-        features: Map<Feature>,
+        features: Map<At<Feature>>,
         /// How many can be taken, up to 1000; 1 if left out.
         #[schemars(range(max = 1000))]
         most: Option<At<Positive>>,

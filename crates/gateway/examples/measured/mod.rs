@@ -70,6 +70,7 @@ permission = "things:read"
                 priority: 1,
                 bounds: bounds.to_vec().into(),
                 features: Arc::default(),
+                retention: None,
                 anchor: Anchor::utc(env.now()),
                 clock: Span::from_micros(0),
                 service: Service::Served,

@@ -153,6 +153,7 @@ pub(crate) fn entitlement(blueprint: &Compiled, bounds: &[(&str, i64)]) -> Entit
         priority: 1,
         bounds: blueprint.limits().iter().map(bound).collect(),
         features: Arc::new([("fancy".into(), true)].into()),
+        retention: None,
         anchor: Anchor::utc(Instant::from_secs(1_699_000_000)),
         clock: Span::from_micros(0),
         service: Service::Served,

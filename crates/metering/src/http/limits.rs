@@ -35,6 +35,9 @@ pub trait LiveLimits: Send + Sync {
     /// Where the organization stands with this limit of the blueprint in force, when it is really `now`.
     fn standing(&self, org: OrgId, limit: LimitIndex, now: Instant) -> LiveLimit;
 
+    /// From when on the organization is shown usage when it is this late in its time; `None` shows all there is.
+    fn retained_from(&self, org: OrgId, now: Instant) -> Option<Instant>;
+
     /// Where the organization's billing periods begin; `None` if it isn't known.
     fn anchor(&self, org: OrgId) -> Option<Anchor>;
 }

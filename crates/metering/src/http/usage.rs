@@ -151,6 +151,9 @@ pub struct Usage {
     pub unit: String,
     /// Everything acknowledged before this instant is included.
     pub as_of: Instant,
+    /// From when on the plan shows usage: windows before it are left out, and one that it lies in begins with it. Null
+    /// where the plan shows all there is.
+    pub retained_from: Option<Instant>,
     /// The windows in the order of time; without gaps where nothing is told apart.
     pub buckets: Vec<UsageBucket>,
 }
@@ -181,6 +184,12 @@ pub(super) async fn get_usage(
     let (windows, grouping) = (query.windows(now, billing.as_ref())?, query.grouping(&blueprint, meter)?);
     let settled = tokio::time::timeout(PATIENCE, state.settler.flush()).await;
     let as_of = if matches!(settled, Ok(Ok(()))) { now } else { state.settler.settled_until() + ahead };
+    let retained_from = state.limits.retained_from(proof.organization(), now);
+    let (meter_name, unit) = (meter.name.clone(), meter.unit.clone());
+    let usage = |buckets| Json(Usage { meter: meter_name, unit, as_of, retained_from, buckets });
+    let Some(windows) = windows.since(retained_from.unwrap_or(EARLIEST)) else {
+        return Ok(usage(Vec::new()));
+    };
     let mut tx = state.storage.read(Store::Ledger, &proof).await?;
     let value = |quantity: Quantity| quantity.display(meter.scale).to_string();
     let buckets = if grouping.is_plain() {
@@ -209,5 +218,5 @@ pub(super) async fn get_usage(
         };
         told.into_iter().map(bucket).collect()
     };
-    Ok(Json(Usage { meter: meter.name.clone(), unit: meter.unit.clone(), as_of, buckets }))
+    Ok(usage(buckets))
 }

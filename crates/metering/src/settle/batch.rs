@@ -129,6 +129,7 @@ impl Batch {
     /// The events that the ledger doesn't know, each once however often it is listed.
     async fn unknown(&self, tx: &mut PlatformTx) -> StoreResult<Vec<&Event>> {
         let mut events = store::known_events(tx, &self.events).await?;
+        events.extend(store::packed_among(tx, self.events.iter()).await?);
         let mut keys: HashSet<Vec<u8>> = store::known_keys(tx, &self.events).await?;
         let new = self.events.iter().filter(|event| {
             // A report is known by its key alone: it may have been taken in twice, under two ids.
@@ -151,6 +152,10 @@ async fn write_events(
     }
     // First of all, so that who holds the position knows that no event with a number appears meanwhile.
     let first = store::take_numbers(tx, events.len()).await?;
+    // A key tells of a report whether it is known; of a request, its id among the rows does, and among the packs.
+    if !store::packed_among(tx, events.iter().copied()).await?.is_empty() {
+        return Ok(Err(Repeated));
+    }
     if store::insert_keys(tx, events).await?.is_err() {
         return Ok(Err(Repeated));
     }

@@ -1,7 +1,8 @@
 //! Reading what is billed.
 
 use super::{
-    BEYOND, BilledRow, FORGET_LATE, LATE_DAYS, MEMBERS, MEMBERS_OF, METERS_OF, PIECES, SETTLED,
+    BEYOND, BilledRow, EventRow, FORGET_LATE, LATE_DAYS, MEMBERS, MEMBERS_OF, METERS_OF, PIECES, SETTLED,
+    archive::{Merged, pack_of, packs_of},
     query::BILLED_EVENTS,
 };
 use crate::usage::Step;
@@ -103,16 +104,51 @@ pub(crate) async fn forget_late(tx: &mut PlatformTx, org: OrgId, day: Instant) -
     tx.execute(&FORGET_LATE, args![org, day]).await.map(drop)
 }
 
-/// The next events of a period after this one, of those settled under these numbers (after, up to) whose quantities are
-/// written like this pattern, in the order of time.
+/// The next events of a period after this one, of those settled under these numbers (after, up to) that may count on a
+/// meter, in the order of time.
 pub(crate) async fn billed_events(
     tx: &mut TenantTx,
     after: (Instant, Uuid),
     to: Instant,
     settled: (i64, i64),
-    pattern: &str,
+    meter: &str,
     limit: u32,
 ) -> StoreResult<Vec<BilledRow>> {
-    let values = args![after.0, after.1, to, settled.0, settled.1, pattern, limit];
-    tx.fetch_all(&BILLED_EVENTS, values).await
+    let named = format!("{}:", serde_json::Value::from(meter));
+    let values = args![after.0, after.1, to, settled.0, settled.1, pattern(&named), limit];
+    let rows: Vec<BilledRow> = tx.fetch_all(&BILLED_EVENTS, values).await?;
+    let mut events = Merged::new(rows.into_iter().map(|event| ((event.at, event.id), event)), limit);
+    for head in packs_of(tx, Period { start: after.0, end: to }).await? {
+        if events.is_full_before(&head) {
+            break;
+        }
+        if head.meets(settled) {
+            let packed = pack_of(tx, head.id).await?;
+            events.add(packed, after, to, |event| {
+                let counts = event.settled > settled.0 && event.settled <= settled.1;
+                (counts && event.quantities.contains(&named)).then(|| event.into())
+            });
+        }
+    }
+    Ok(events.into_events())
+}
+
+/// What texts look like that have this in them.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '!' | '%' | '_') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+impl From<EventRow> for BilledRow {
+    fn from(event: EventRow) -> Self {
+        let EventRow { id, at, operation, project, team, key, user, quantities, settled, .. } = event;
+        Self { id, at, operation, project, team, key, user, quantities, settled }
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::{
     ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, EDGES, FORGET_HOLDS, OF_DAY,
-    ORGS_OF_ALL, ORGS_OF_DAYS, ROLLUPS_OF_ALL, SERIES_OF, TOTALS, step,
+    ORGS_OF_ALL, ORGS_OF_DAYS, ROLLUPS_OF_ALL, SERIES_OF, TOTALS,
+    archive::{Merged, pack, packed_edges, packed_event, packs_in},
+    event_columns, step,
 };
 use crate::{
     log::Fold,
@@ -11,7 +13,7 @@ use crate::{
 };
 use insula_kernel::{HoldId, Instant, KeyId, OrgId, Period, ProjectId, Quantity, ServiceId, TeamId, UserId};
 use insula_storage::{PlatformTx, StoreError, StoreResult, TenantTx, args, row, statements};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 statements! {
@@ -35,10 +37,15 @@ statements! {
     Ledger KEY_USES(tenant: Id, first: Id, last: Id) =
         "SELECT key_id, last_used_at FROM key_use WHERE tenant_id = $1 AND key_id >= $2 AND key_id <= $3";
     Ledger EVENT(tenant: Id, id: Id) =
-        "SELECT id, at, received_at, kind, operation, source, subject, project_id, team_id, key_id, user_id, service_id,
-                environment, quantities, groups, data, reserved, checks, blueprint, status, outcome, recovered,
-                bytes_in, bytes_out, duration_us
-         FROM usage_event WHERE tenant_id = $1 AND id = $2";
+        concat!("SELECT ", event_columns!(), " FROM usage_event WHERE tenant_id = $1 AND id = $2");
+    Ledger PACKS_WITH(tenant: Id, event: Id) =
+        "SELECT id FROM usage_pack WHERE tenant_id = $1 AND last_id >= $2 AND first_id <= $2 ORDER BY last_id";
+    Ledger PACK_OF(tenant: Id, id: Id) =
+        "SELECT body, checksum, events, digest FROM usage_pack WHERE tenant_id = $1 AND id = $2";
+    Ledger PACKS_OF(tenant: Id, from: Int, to: Int) =
+        "SELECT id, first_at, first_settled, last_settled FROM usage_pack
+         WHERE tenant_id = $1 AND last_at >= $2 AND first_at < $3
+         ORDER BY first_at, id";
     Ledger BILLED_EVENTS(
         tenant: Id, from: Int, from_id: Id, to: Int, settled_after: Int, settled_to: Int, pattern: Text, limit: Int,
     ) =
@@ -57,6 +64,7 @@ statements! {
 
 row! {
     /// An event as it stands in the ledger.
+    #[derive(Clone, PartialEq, Eq, Debug)]
     pub(crate) struct EventRow {
         pub(crate) id: Uuid,
         pub(crate) at: Instant,
@@ -83,6 +91,7 @@ row! {
         pub(crate) bytes_in: i64,
         pub(crate) bytes_out: i64,
         pub(crate) duration_us: i64,
+        pub(crate) settled: i64,
     }
 }
 
@@ -212,14 +221,15 @@ pub(crate) async fn totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResul
 pub(crate) async fn exact_totals(tx: &mut PlatformTx, wanted: &[Wanted]) -> StoreResult<Vec<i64>> {
     let (stretches, edges): (Vec<_>, Vec<_>) = wanted.iter().map(|one| exact(one.period)).unzip();
     let mut totals = summed(tx, wanted, &stretches).await?;
-    let mut rows = Vec::new();
-    for (index, (one, edges)) in wanted.iter().zip(edges).enumerate() {
-        for Period { start, end } in edges {
-            rows.extend(args![number(index), one.org, start, end]);
-        }
-    }
-    let events: Vec<(i64, String)> = tx.fetch_rows(&EDGES, rows).await?;
-    for (index, quantities) in events {
+    let edges: Vec<(i64, OrgId, Period)> = (wanted.iter().zip(edges).enumerate())
+        .flat_map(|(index, (one, edges))| edges.into_iter().map(move |edge| (number(index), one.org, edge)))
+        .collect();
+    let rows = edges.iter().flat_map(|(index, org, Period { start, end })| args![*index, *org, *start, *end]);
+    let rows: Vec<(i64, Uuid, String)> = tx.fetch_rows(&EDGES, rows.collect()).await?;
+    let packed = packed_edges(tx, &edges).await?;
+    let events: BTreeMap<(i64, Uuid), String> =
+        rows.into_iter().chain(packed).map(|(index, id, quantities)| ((index, id), quantities)).collect();
+    for ((index, _), quantities) in events {
         let Some(index) = usize::try_from(index).ok().filter(|index| *index < wanted.len()) else { continue };
         let parts = settle::quantities(&quantities)
             .ok_or_else(|| StoreError::Failed("the quantities of an event can't be read".to_owned()))?;
@@ -287,8 +297,8 @@ pub(crate) async fn orgs_of_days(
     tx.fetch_all(&ORGS_OF_DAYS, args![from, to]).await
 }
 
-/// An event as a check needs it: when, which, and what it is charged, as JSON.
-pub(crate) type CheckedEvent = (Instant, Uuid, String);
+/// An event as a check needs it: when, which, what it is charged, as JSON, and its number.
+pub(crate) type CheckedEvent = (Instant, Uuid, String, i64);
 
 /// The next events of an organization in the order of time, after this one and before that instant.
 pub(crate) async fn day_events(
@@ -298,7 +308,16 @@ pub(crate) async fn day_events(
     to: Instant,
     limit: u32,
 ) -> StoreResult<Vec<CheckedEvent>> {
-    tx.fetch_all(&DAY_EVENTS, args![org, after.0, after.1, to, limit]).await
+    let rows: Vec<CheckedEvent> = tx.fetch_all(&DAY_EVENTS, args![org, after.0, after.1, to, limit]).await?;
+    let mut events = Merged::new(rows.into_iter().map(|event| ((event.0, event.1), event)), limit);
+    for head in packs_in(tx, org, Period { start: after.0, end: to }).await? {
+        if events.is_full_before(&head) {
+            break;
+        }
+        let packed = pack(tx, org, head.id).await?;
+        events.add(packed, after, to, |event| Some((event.at, event.id, event.quantities, event.settled)));
+    }
+    Ok(events.into_events())
 }
 
 /// The meters that an organization used on the day that begins then.
@@ -412,7 +431,10 @@ pub(crate) async fn key_uses(
 
 /// An event of the organization.
 pub(crate) async fn event(tx: &mut TenantTx, id: Uuid) -> StoreResult<Option<EventRow>> {
-    tx.fetch_optional(&EVENT, args![id]).await
+    match tx.fetch_optional(&EVENT, args![id]).await? {
+        Some(event) => Ok(Some(event)),
+        None => packed_event(tx, id).await,
+    }
 }
 
 /// A hold of the organization whose beginning is known.

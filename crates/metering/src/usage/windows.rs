@@ -90,6 +90,18 @@ impl Windows {
         Self { step: Step::Hour, bounds: vec![period.start, period.end] }
     }
 
+    /// What of them lies at or after the beginning of a day in UTC, the one that it lies in cut off there; `None` if all
+    /// end before.
+    pub(crate) fn since(mut self, day: Instant) -> Option<Self> {
+        let ended = self.bounds.iter().take_while(|bound| **bound <= day).count();
+        if ended > 0 {
+            self.bounds.drain(..ended - 1);
+            let first = self.bounds.first_mut()?;
+            *first = day.max(*first);
+        }
+        (self.bounds.len() > 1).then_some(self)
+    }
+
     /// Whether some are put together of several sums.
     pub(super) fn are_composed(&self) -> bool {
         self.iter().any(|window| window.length() > self.step.span())
@@ -162,6 +174,27 @@ mod tests {
             starts("2026-02-28T23:59:59Z", "2026-03-01T00:00:00.000001Z", Step::Day),
             ["2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z"]
         );
+    }
+
+    #[test]
+    fn windows_are_cut_off_at_the_beginning_of_a_day() {
+        let days =
+            Windows::covering(at("2026-03-01T00:00:00Z"), at("2026-03-04T00:00:00Z"), Step::Day).unwrap();
+        let since = |windows: &Windows, day: &str| {
+            let cut = windows.clone().since(at(day))?;
+            let first = cut.iter().next()?;
+            Some((cut.iter().count(), first.start, first.end))
+        };
+        let (second, third) = (at("2026-03-02T00:00:00Z"), at("2026-03-03T00:00:00Z"));
+        assert_eq!(since(&days, "2026-02-03T00:00:00Z"), Some((3, at("2026-03-01T00:00:00Z"), second)));
+        assert_eq!(since(&days, "2026-03-02T00:00:00Z"), Some((2, second, third)));
+        assert_eq!(since(&days, "2026-03-04T00:00:00Z"), None);
+        let anchor = Anchor::utc(at("2026-01-31T10:30:00Z"));
+        let months =
+            Windows::months(&anchor, at("2026-02-01T00:00:00Z"), at("2026-03-05T00:00:00Z")).unwrap();
+        let (first, end) = (at("2026-02-20T00:00:00Z"), at("2026-02-28T10:30:00Z"));
+        assert_eq!(since(&months, "2026-02-20T00:00:00Z"), Some((2, first, end)));
+        assert_eq!(since(&months, "2026-03-01T00:00:00Z").unwrap().0, 1);
     }
 
     #[test]
