@@ -22,7 +22,7 @@ test('from sign-up to the first counted request, and to a revoked key', async ({
   expect((await runCurl(line, server)).status).toBe(200);
 
   // …and ticks by itself.
-  await expect(page.getByText('Waiting for your first request…')).toBeHidden({ timeout: 15_000 });
+  await expect(page.getByText('Waiting for your first request…')).toBeHidden();
   await expect(page.getByText('2 of 3 done')).toBeVisible();
   await page.getByRole('link', { name: 'See your usage' }).click();
   await expect(page.getByTestId('usage-total')).toHaveText('1');

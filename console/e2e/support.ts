@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test as base, type Page } from '@playwright/test';
+import { expect, test as base, type Browser, type Page } from '@playwright/test';
 
 /** On every page: nothing is fetched from elsewhere, the content policy is kept, and no error goes uncaught. */
 export const test = base.extend<{ quietPage: undefined }>({
@@ -114,9 +114,44 @@ export function runCurl(line: string, server: string): Promise<Answer> {
 }
 
 export async function expectAccessible(page: Page): Promise<void> {
-  // Colours in the middle of a transition are nobody's choice.
-  await page.waitForTimeout(400);
+  // What is still on its way, and colours in the middle of a transition, are nobody's choice.
+  await expect(page.locator('.skeleton')).toHaveCount(0);
+  await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'));
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
   const found = violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary ?? ''}`) }));
   expect(found).toEqual([]);
+}
+
+/** Nothing stands out beyond the edge of the screen. */
+export async function expectToFit(page: Page): Promise<void> {
+  await expect(page.locator('.skeleton')).toHaveCount(0);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+}
+
+/** A page of somebody else's, in a browser of their own. */
+export async function elsewhere(browser: Browser, baseURL: string | undefined): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: 'reduce', locale: 'en-GB', viewport: { width: 1360, height: 860 }, ...(baseURL === undefined ? {} : { baseURL }) });
+  return context.newPage();
+}
+
+/** The operator's page about one organization, in a browser of its own. */
+export async function asOperator(browser: Browser, baseURL: string | undefined, member: Member): Promise<Page> {
+  const page = await elsewhere(browser, baseURL);
+  await signIn(page, operator);
+  await page.getByRole('link', { name: 'Organizations', exact: true }).click();
+  await page.getByRole('searchbox', { name: 'Search organizations' }).fill(member.slug);
+  await page.getByRole('link', { name: member.organization }).click();
+  await expect(page.getByRole('heading', { level: 1, name: member.organization })).toBeVisible();
+  return page;
+}
+
+/** Moves an organization's clock ahead, on the operator's page about it. */
+export async function advance(office: Page, days: 7 | 31): Promise<void> {
+  await office.getByRole('button', { name: 'Advance the test clock' }).click();
+  const dialog = office.getByRole('dialog');
+  await dialog.getByRole('button', { name: `+${days} days` }).click();
+  await dialog.getByRole('button', { name: 'Advance' }).click();
+  await expect(dialog.getByRole('status')).toContainText('The clock stands at');
+  await dialog.getByRole('button', { name: 'Close' }).first().click();
+  await expect(dialog).toBeHidden();
 }
