@@ -323,7 +323,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far settlement is, and what the continuous check of the ledger has found
+         * How far settlement is, what the continuous check of the ledger has found, and how upstreams do
          * @description For the operator's staff: needs the permission `operator:read`.
          */
         get: operations["getPlatformHealth"];
@@ -3737,6 +3737,8 @@ export interface components {
             released: number;
             /** @description Everything acknowledged before this instant is in the ledger. */
             settled_until: components["schemas"]["Instant"];
+            /** @description How the targets of upstreams do that are probed. */
+            upstreams: components["schemas"]["UpstreamTarget"][];
         };
         /** @description What a change would come to. */
         Preview: {
@@ -4386,6 +4388,24 @@ export interface components {
             /** @description The organization that the access token is for. */
             organization: components["schemas"]["Organization"] | null;
             refresh_token?: string | null;
+        };
+        /** @description How a target of an upstream does. */
+        UpstreamTarget: {
+            /** @description Whether requests go there. */
+            healthy: boolean;
+            /**
+             * Format: uint64
+             * @description How often it was asked since the start.
+             */
+            probes: number;
+            /** @description Why the last probe failed; null where it didn't. */
+            reason: string | null;
+            /** @description When it became so; null where it wasn't asked yet. */
+            since: components["schemas"]["Instant"] | null;
+            /** @description Where the target listens. */
+            target: string;
+            /** @description The upstream. */
+            upstream: string;
         };
         /** @description What was used of a meter. */
         Usage: {
