@@ -42,6 +42,12 @@ fn main() {
     fs::write(out, assets(&dist)).expect("the list of assets");
 }
 
+/// The compiler's own words for a built file. It asks for the package's folder when it compiles, so that checkouts which share
+/// what is built each take in their own console.
+fn include(path: &str) -> String {
+    format!("include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))", format!("/{CONSOLE}/dist/{path}"))
+}
+
 fn fail(message: &str) -> ! {
     println!("cargo::error={message}");
     std::process::exit(1);
@@ -104,11 +110,15 @@ fn assets(dist: &Path) -> String {
         let file = dist.join(&path);
         let etag = hex(&Sha256::digest(fs::read(&file).expect("a built file"))[..16]);
         let packed = dist.join(format!("{path}.gz"));
-        let packed =
-            if packed.exists() { format!("Some(include_bytes!({packed:?}))") } else { "None".to_owned() };
+        let packed = if packed.exists() {
+            format!("Some({})", include(&format!("{path}.gz")))
+        } else {
+            "None".to_owned()
+        };
+        let plain = include(&path);
         let _ = writeln!(
             list,
-            "    Asset {{ path: {path:?}, etag: {etag:?}, plain: include_bytes!({file:?}), packed: {packed} }},"
+            "    Asset {{ path: {path:?}, etag: {etag:?}, plain: {plain}, packed: {packed} }},"
         );
     }
     list.push_str("];\n");

@@ -55,6 +55,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept an invitation, with a new account or one there is, and sign in */
+        post: operations["acceptInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an invitation is for, and whether it takes a new account */
+        post: operations["lookAtInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/login": {
         parameters: {
             query?: never;
@@ -193,6 +227,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/api-keys/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke API keys of any organizations, at once and for good
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["revokeKeysEverywhere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/blueprint": {
         parameters: {
             query?: never;
@@ -301,6 +355,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/ledger/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many events are at hand, and how many stand in the archive
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/ledger/check": {
         parameters: {
             query?: never;
@@ -389,12 +463,64 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All organizations, with today's usage
+         * All organizations, with their subscription and what they used
          * @description For the operator's staff: needs the permission `operator:read`.
          */
         get: operations["listOrganizations"];
         put?: never;
+        /**
+         * Make an organization, and a link with which its owner takes it over
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["createOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything about one organization
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getOrganizationOf"];
+        put?: never;
         post?: never;
+        /**
+         * Close an organization, at once and for good
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        delete: operations["deactivateOrganization"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an organization's name or address, or its plan at once
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        patch: operations["updateOrganizationOf"];
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Invite an owner, in the place of an invitation that they may have
+         * @description For the operator's staff: needs the permission `operator:manage`.
+         */
+        post: operations["inviteOwner"];
         delete?: never;
         options?: never;
         head?: never;
@@ -495,6 +621,26 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         post: operations["payInvoice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/orgs/{org}/invoices/{invoice}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice of an organization to print or to send (PDF)
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getInvoicePdfOf"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -625,6 +771,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many organizations, users and keys there are, and what was used today
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/plans/{plan}/migrate": {
         parameters: {
             query?: never;
@@ -704,6 +870,46 @@ export interface paths {
          * @description For the operator's staff: needs the permission `operator:manage`.
          */
         delete: operations["revokeService"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What all organizations used of a meter, and which of them most
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["getUsageOfAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everyone who has an account, and where they belong
+         * @description For the operator's staff: needs the permission `operator:read`.
+         */
+        get: operations["listUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -889,6 +1095,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orgs/{org}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is invited and hasn't accepted yet
+         * @description Needs the permission `members:read` in the organization.
+         */
+        get: operations["listInvitations"];
+        put?: never;
+        /**
+         * Invite someone; the link to hand to them is shown this once
+         * @description Needs the permission `members:manage` in the organization.
+         */
+        post: operations["createInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take back an invitation
+         * @description Needs the permission `members:manage` in the organization.
+         */
+        delete: operations["cancelInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invitations/{invitation}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make another link for an invitation, in the place of the one before
+         * @description Needs the permission `members:manage` in the organization.
+         */
+        post: operations["resendInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orgs/{org}/invoices": {
         parameters: {
             query?: never;
@@ -981,6 +1251,26 @@ export interface paths {
          * @description Needs the permission `billing:read` in the organization.
          */
         get: operations["listLineEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/invoices/{invoice}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice to print or to send (PDF)
+         * @description Needs the permission `billing:read` in the organization.
+         */
+        get: operations["getInvoicePdf"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1087,6 +1377,30 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/orgs/{org}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a membership, from the next request on; everyone may end their own
+         * @description Needs the permission `members:manage` in the organization.
+         */
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a member another role, from their next request on
+         * @description Needs the permission `members:manage` in the organization.
+         */
+        patch: operations["updateMember"];
         trace?: never;
     };
     "/v1/orgs/{org}/offers": {
@@ -1203,6 +1517,26 @@ export interface paths {
          * @description Needs the permission `projects:manage` in the organization.
          */
         patch: operations["updateProject"];
+        trace?: never;
+    };
+    "/v1/orgs/{org}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The roles that members can have, and which of them you may give
+         * @description Needs the permission `roles:read` in the organization.
+         */
+        get: operations["listRoles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/orgs/{org}/subscription": {
@@ -1601,6 +1935,22 @@ export interface components {
              */
             when?: components["schemas"]["When"] | null;
         };
+        AcceptRequest: {
+            client?: components["schemas"]["Client"];
+            /** @description Of a new account, what others see: 1 to 100 characters. */
+            display_name?: string | null;
+            /**
+             * Format: password
+             * @description Of a new account, the password it is to have: 10 to 256 characters. Of one there is, its password, unless its user is
+             *     signed in.
+             */
+            password?: string | null;
+            /**
+             * Format: password
+             * @description The part of the link after `#token=`.
+             */
+            token: string;
+        };
         /** @description What accepting an offer came to. */
         AcceptedOffer: {
             /** @description The offer. */
@@ -1626,6 +1976,29 @@ export interface components {
             name: string;
             /** @description What each one taken costs. */
             prices: components["schemas"]["PlanPrice"][];
+        };
+        /** @description What an event adds to what is charged for a meter. */
+        Added: {
+            /** @description The same, rounded to the currency's smallest unit. An invoice rounds the whole line once. */
+            amount: components["schemas"]["Money"];
+            /**
+             * @description What the event adds to what was used before it in its month, exactly: nothing where that is included, or within the
+             *     limit.
+             */
+            exact: components["schemas"]["Exact"];
+            /** @description The limit, where only what goes beyond it is charged. */
+            limit: string | null;
+            /** @description The meter. */
+            meter: string;
+            /** @description The plan that was in force. */
+            plan: string;
+            /**
+             * Format: int64
+             * @description Its version, whose price this is.
+             */
+            plan_version: number;
+            /** @description The price. */
+            price: components["schemas"]["UsagePrice"];
         };
         Advanced: {
             /** @description Where the clocks stand. */
@@ -1697,6 +2070,30 @@ export interface components {
             /** @description The project it is for, by its id or slug. */
             project?: string | null;
             scopes: string[];
+        };
+        /** @description Where the events of all organizations are. All of them count, and can be asked for, alike. */
+        Archive: {
+            /**
+             * Format: int64
+             * @description Events that stand in packs: they are older than their organization's plan shows, or than a year, and what they are
+             *     charged is final.
+             */
+            archived_events: number;
+            /**
+             * Format: int64
+             * @description How many bytes the packs take.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Events that have a row of their own.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description How many packs there are.
+             */
+            packs: number;
         };
         /** @description What changes for an organization at once, though it stays on its version. */
         AtOnce: {
@@ -1790,6 +2187,15 @@ export interface components {
             key: components["schemas"]["Shares"];
             operation: components["schemas"]["Shares"];
             project: components["schemas"]["Shares"];
+        };
+        /** @description What was used in one window. */
+        BucketOfAll: {
+            /** @description The first instant after it. */
+            end: components["schemas"]["Instant"];
+            /** @description The window's first instant. */
+            start: components["schemas"]["Instant"];
+            /** @description How much, in the meter's unit: a decimal. */
+            value: string;
         };
         /** @description What is asked of a subscription; what isn't said stays as it is. */
         ChangeRequest: {
@@ -1980,6 +2386,12 @@ export interface components {
             /** @description The key itself. It is shown this once; only a hash of it is stored. */
             secret: string;
         };
+        CreatedOrganization: {
+            invitation: components["schemas"]["Invitation"];
+            /** @description What to hand to its owner. It is shown this once; it is good once, for seven days. */
+            link: string;
+            organization: components["schemas"]["Organization"];
+        };
         CreatedService: {
             service: components["schemas"]["Service"];
             /** @description The credential itself, `INSULA_TOKEN` of the upstream. It is shown this once; only a hash of it is stored. */
@@ -2052,6 +2464,11 @@ export interface components {
              * @description Bytes of the reply's body.
              */
             bytes_out: number;
+            /**
+             * @description What the plan that was in force charges for it, on top of what was used before it: each meter that has a price, and
+             *     each limit that it may go beyond at a price.
+             */
+            charges: components["schemas"]["Added"][];
             /** @description The limits that were checked, in their order, with where each stood then. */
             checks: components["schemas"]["CheckedLimit"][];
             /** @description What that cost, in each currency in which the blueprint in force says what meters cost; only meters that add up. */
@@ -2077,7 +2494,7 @@ export interface components {
             recovered: boolean;
             /** @description The request, as its reply's `X-Request-Id` named it. */
             request: components["schemas"]["RequestId"];
-            /** @description What was reserved, by meter, where it isn't what was used. */
+            /** @description What was reserved, by meter; null for what wasn't a request. */
             reserved: {
                 [key: string]: string;
             } | null;
@@ -2153,6 +2570,8 @@ export interface components {
         };
         /** @description The form of an export. */
         Format: "csv" | "json";
+        /** @enum {string} */
+        GroupBy: "org";
         Health: {
             status: string;
         };
@@ -2178,6 +2597,73 @@ export interface components {
         Instant: string;
         /** @description How often something is paid. */
         Interval: "month" | "quarter" | "year";
+        /** @description An invitation that is open. */
+        Invitation: {
+            /** @description Since when. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Who is invited. */
+            email: string;
+            /** @description Until when that link is good. */
+            expires_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["InvitationId"];
+            /** @description Who invited them, if it was a person. */
+            invited_by: components["schemas"]["UserId"] | null;
+            /** @description As what. */
+            role: string;
+            /** @description When the link that is good was made. */
+            sent_at: components["schemas"]["Instant"];
+            /** @description Where it stands. */
+            status: components["schemas"]["InvitationStatus"];
+            /** @description The teams they join with it. */
+            teams: components["schemas"]["TeamId"][];
+        };
+        InvitationId: string;
+        /** @description What someone is invited to. */
+        InvitationOffer: {
+            /**
+             * @description Whether accepting it takes a new account: a password and a name are chosen then. Otherwise who is invited signs in,
+             *     or gives the password they have.
+             */
+            creates_account: boolean;
+            /** @description Who is invited. */
+            email: string;
+            /** @description Until when it can be accepted. */
+            expires_at: components["schemas"]["Instant"];
+            /** @description Who invited them, by what others see of them. */
+            invited_by: string | null;
+            /** @description The organization. */
+            organization: components["schemas"]["InvitingOrganization"];
+            /** @description As what. */
+            role: string;
+        };
+        /** @description A page of a list. */
+        InvitationPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Invitation"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        InvitationRequest: {
+            /** @description Their address. */
+            email: string;
+            /** @description The role they get, of those of `GET …/roles` that you may give. */
+            role: string;
+            /**
+             * @description The teams they join, by their ids.
+             * @default []
+             */
+            teams?: components["schemas"]["TeamId"][];
+        };
+        /** @description Where an invitation stands that nobody has accepted or taken back. */
+        InvitationStatus: "pending" | "expired";
+        /** @description What someone who is invited sees of the organization. */
+        InvitingOrganization: {
+            /** @description What people call it. */
+            name: string;
+            /** @description What addresses call it. */
+            slug: string;
+        };
         /** @description An invoice. */
         Invoice: {
             /** @description What the customer's balance paid of it. */
@@ -2371,6 +2857,8 @@ export interface components {
         };
         /** @description Where a key stands. */
         KeyStatus: "active" | "rotating" | "expired" | "revoked";
+        /** @description The language of a printed invoice. */
+        Language: "en" | "ja";
         /** @description What is to be held. */
         LeaseBody: {
             /** @description The API key it counts for, by its public part. */
@@ -2526,6 +3014,13 @@ export interface components {
              */
             refresh_token?: string | null;
         };
+        LookRequest: {
+            /**
+             * Format: password
+             * @description The part of the link after `#token=`.
+             */
+            token: string;
+        };
         /** @description What a lot costs, in major units; it may be less than the smallest amount of the currency. */
         LotPrice: {
             amount: string;
@@ -2537,10 +3032,14 @@ export interface components {
         };
         /** @description A member of an organization. */
         Member: {
+            /** @description Who invited them; null for who made the organization, and for who was invited by a program. */
+            invited_by: components["schemas"]["UserId"] | null;
             /** @description Since when. */
             joined_at: components["schemas"]["Instant"];
             /** @description As what. */
             role: string;
+            /** @description Whether they can sign in. */
+            status: components["schemas"]["MemberStatus"];
             /** @description Who. */
             user: components["schemas"]["MemberUser"];
         };
@@ -2551,6 +3050,13 @@ export interface components {
             /** @description What to pass as `cursor` for the next page; null on the last one. */
             next_cursor: string | null;
         };
+        /** @description What may be changed of a membership. */
+        MemberPatch: {
+            /** @description The role, of those of `GET …/roles` that you may give. */
+            role: string;
+        };
+        /** @description Whether a member can sign in at the moment. */
+        MemberStatus: "active" | "locked";
         /** @description What an organization sees of a member. */
         MemberUser: {
             /** @description Their name. */
@@ -2592,7 +3098,10 @@ export interface components {
             previous: string;
             /** @description How much was used, in the meter's unit: a decimal, as all quantities here. */
             quantity: string;
-            /** @description By how much that changed, in percent with one decimal; null where nothing was used before. */
+            /**
+             * @description By how much that changed, in percent with one decimal; null where nothing was used before, or not all of it is
+             *     shown.
+             */
             trend: string | null;
             /** @description What one of it is called. */
             unit: string;
@@ -2848,6 +3357,81 @@ export interface components {
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Instant"];
         };
+        OrganizationCounts: {
+            /** @description How many are on which plan, of those that aren't closed. */
+            by_plan: {
+                [key: string]: number;
+            };
+            /** @description How many stand where. */
+            by_status: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description All there are, closed ones included.
+             */
+            total: number;
+        };
+        /** @description Everything about one organization. */
+        OrganizationDetail: {
+            /**
+             * Format: int64
+             * @description API keys in use.
+             */
+            api_keys: number;
+            /** @description Since when it exists. */
+            created_at: components["schemas"]["Instant"];
+            /** @description Its id. */
+            id: components["schemas"]["OrgId"];
+            /**
+             * Format: int64
+             * @description Invitations that can be accepted.
+             */
+            invitations: number;
+            /** @description Every limit, with what is used of it. */
+            limits: components["schemas"]["Limit"][];
+            /**
+             * Format: int64
+             * @description Members.
+             */
+            members: number;
+            /** @description What people call it. */
+            name: string;
+            /** @description The plan it is on. */
+            plan: string;
+            /**
+             * Format: int64
+             * @description Projects in use.
+             */
+            projects: number;
+            /** @description The caller's role in it, where the reply is for a member. */
+            role?: string | null;
+            /** @description What addresses call it. */
+            slug: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["Status"];
+            /** @description What it is subscribed to. */
+            subscription: components["schemas"]["Subscription"] | null;
+            /**
+             * Format: int64
+             * @description Teams.
+             */
+            teams: number;
+            /** @description When it was last changed. */
+            updated_at: components["schemas"]["Instant"];
+            /** @description That meter: of the limit to show first, or else the first of the blueprint. */
+            usage_meter: string | null;
+            /**
+             * Format: int64
+             * @description What was used in the billing month that is going on; null where what days used doesn't add up.
+             */
+            usage_month: number | null;
+            /**
+             * Format: int64
+             * @description What was used since midnight, UTC.
+             */
+            usage_today: number;
+        };
         /** @description What a blueprint changes for one organization. */
         OrganizationEffect: {
             /** @description What changes as soon as the blueprint is in force. */
@@ -2875,6 +3459,40 @@ export interface components {
             /** @description What people call it: 1 to 100 characters. */
             name?: string | null;
         };
+        OrganizationPatch2: {
+            /** @description What people call it: 1 to 100 characters. */
+            name?: string | null;
+            /** @description The plan, also one that comes by offer only. */
+            plan?: string | null;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens. The one before is free from then on. */
+            slug?: string | null;
+        };
+        OrganizationRequest: {
+            /** @description What people call it: 1 to 100 characters. */
+            name: string;
+            /** @description Who is to own it. It has no members until they accept. */
+            owner_email: string;
+            /** @description The plan, also one that comes by offer only; the product's default if not said. */
+            plan?: string | null;
+            /** @description What addresses call it: 3 to 40 lower-case letters, digits and hyphens. */
+            slug: string;
+            /**
+             * @description Whether its time can be moved ahead, to see what billing does.
+             * @default false
+             */
+            test_clock?: boolean;
+        };
+        /** @description What one organization used. */
+        OrganizationShare: {
+            /** @description What people call it. */
+            name: string;
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+            /** @description What addresses call it. */
+            slug: string;
+            /** @description How much, in the meter's unit: a decimal. */
+            value: string;
+        };
         /** @description An organization. */
         OrganizationWithUsage: {
             /** @description Since when it exists. */
@@ -2891,11 +3509,20 @@ export interface components {
             slug: string;
             /** @description Where it stands. */
             status: components["schemas"]["Status"];
+            /** @description What it is subscribed to. */
+            subscription: components["schemas"]["SubscriptionSummary"] | null;
             /** @description When it was last changed. */
             updated_at: components["schemas"]["Instant"];
+            /** @description That meter: of the limit to show first, or else the first of the blueprint. */
+            usage_meter: string | null;
             /**
              * Format: int64
-             * @description Requests since midnight, UTC.
+             * @description What was used in the billing month that is going on; null where what days used doesn't add up.
+             */
+            usage_month: number | null;
+            /**
+             * Format: int64
+             * @description What was used since midnight, UTC.
              */
             usage_today: number;
         };
@@ -2916,6 +3543,33 @@ export interface components {
             limit: string;
             /** @description Why; it stands in the audit log. */
             reason: string;
+        };
+        Overview: {
+            /**
+             * Format: int64
+             * @description How many API keys are in use.
+             */
+            api_keys: number;
+            /** @description When it was so. */
+            as_of: components["schemas"]["Instant"];
+            /** @description The organizations. */
+            organizations: components["schemas"]["OrganizationCounts"];
+            /** @description The meter that stands for all usage: of the limit to show first, or else the first of the blueprint. */
+            usage_meter: string | null;
+            /**
+             * Format: int64
+             * @description What all organizations used of it since midnight, UTC; null where what organizations use doesn't add up.
+             */
+            usage_today: number | null;
+            /**
+             * Format: int64
+             * @description How many people have an account, the operator's staff included.
+             */
+            users: number;
+        };
+        OwnerRequest: {
+            /** @description Their address. */
+            email: string;
         };
         /** @description A change that is to come. */
         Pending: {
@@ -3353,6 +4007,68 @@ export interface components {
             };
         };
         RequestId: string;
+        /** @description Which keys are to be revoked: those that are all of what is said. */
+        RevokeBody: {
+            /** @description Those made before this instant. */
+            created_before?: components["schemas"]["Instant"] | null;
+            /**
+             * @description Whether only to say which keys would be revoked.
+             * @default false
+             */
+            dry_run?: boolean;
+            /** @description Those for this environment. */
+            environment?: components["schemas"]["Environment"] | null;
+            /**
+             * @description These, by their public part or by all of it; at most 1000.
+             * @default []
+             */
+            keys?: string[];
+            /** @description Those of this organization, by id or address. */
+            org?: string | null;
+            /** @description Why; it stands in the audit log of each organization. */
+            reason: string;
+        };
+        Revoked: {
+            /** @description Whether nothing was revoked: this is what would be. */
+            dry_run: boolean;
+            /** @description Those keys. */
+            keys: components["schemas"]["RevokedKey"][];
+            /** @description Of the keys that were named, those that aren't among them: unknown, no longer good, or not what else was said. */
+            missing: string[];
+            /**
+             * Format: uint
+             * @description How many keys were revoked, or would be.
+             */
+            revoked: number;
+        };
+        RevokedKey: {
+            /** @description When it was made. */
+            created_at: components["schemas"]["Instant"];
+            /** @description What it is for. */
+            environment: string;
+            /** @description The key. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description Whose. */
+            org: components["schemas"]["OrgId"];
+        };
+        /** @description A role of the blueprint. */
+        Role: {
+            /** @description Whether you may give it: it allows nothing that you lack. */
+            grantable: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description What it allows. */
+            permissions: string[];
+        };
+        /** @description A page of a list. */
+        RolePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Role"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         RotateRequest: {
             /**
              * Format: uint32
@@ -3369,6 +4085,18 @@ export interface components {
         Seller: {
             /** @description The name. */
             name: string;
+        };
+        /** @description An invitation with its link. */
+        SentInvitation: {
+            /** @description The invitation. */
+            invitation: components["schemas"]["Invitation"];
+            /** @description What to hand to whom it is for. It is shown this once; it is good once, for seven days. */
+            link: string;
+        };
+        SentInvitation2: {
+            invitation: components["schemas"]["Invitation"];
+            /** @description What to hand to whom it is for. It is shown this once; it is good once, for seven days. */
+            link: string;
         };
         /** @description The credential of an upstream, without its secret. */
         Service: {
@@ -3568,6 +4296,25 @@ export interface components {
             trial_end: components["schemas"]["Instant"] | null;
         };
         SubscriptionId: string;
+        /** @description A subscription in one line. */
+        SubscriptionSummary: {
+            /** @description When it is to end. */
+            cancel_at: components["schemas"]["Instant"] | null;
+            /** @description The plan. */
+            plan: string;
+            /**
+             * Format: int64
+             * @description The version of the plan.
+             */
+            plan_version: number;
+            /**
+             * @description Where it stands.
+             * @enum {string}
+             */
+            status: "trialing" | "active" | "past_due" | "paused" | "canceled";
+            /** @description When the trial ends. */
+            trial_end: components["schemas"]["Instant"] | null;
+        };
         SwitchRequest: {
             /** @description The organization to enter, by id or slug. */
             organization: string;
@@ -3676,6 +4423,11 @@ export interface components {
             buckets: components["schemas"]["UsageBucket"][];
             /** @description The meter. */
             meter: string;
+            /**
+             * @description From when on the plan shows usage: windows before it are left out, and one that it lies in begins with it. Null
+             *     where the plan shows all there is.
+             */
+            retained_from: components["schemas"]["Instant"] | null;
             /** @description What one of it is called. */
             unit: string;
         };
@@ -3691,6 +4443,19 @@ export interface components {
             start: components["schemas"]["Instant"];
             /** @description How much, in the meter's unit: a decimal. */
             value: string;
+        };
+        /** @description What was used of a meter by all organizations. */
+        UsageOfAll: {
+            /** @description Everything acknowledged before this instant is included. */
+            as_of: components["schemas"]["Instant"];
+            /** @description The windows in the order of time, without gaps. */
+            buckets: components["schemas"]["BucketOfAll"][];
+            /** @description The meter. */
+            meter: string;
+            /** @description The organizations that used most, the first of them first, where `group_by` asks for them. */
+            organizations?: components["schemas"]["OrganizationShare"][] | null;
+            /** @description What one of it is called. */
+            unit: string;
         };
         /** @description A price in one currency: how a quantity becomes an amount. Amounts are decimals in major units. */
         UsagePrice: {
@@ -3752,10 +4517,18 @@ export interface components {
             operations: components["schemas"]["OperationCost"][];
             /** @description What is reported: whole hours. */
             period: components["schemas"]["Stretch"];
-            /** @description What it is compared with: as long, right before it. */
+            /**
+             * @description What it is compared with: as long, right before it; shorter, or nothing, where the plan shows no more. Then no trend
+             *     is said.
+             */
             previous: components["schemas"]["Stretch"];
             /** @description What the figures suggest; nothing, if nothing stands out. */
             recommendations: components["schemas"]["Recommendation"][];
+            /**
+             * @description From when on the plan shows usage: nothing before it is in the figures, and `period` and `previous` begin with it at
+             *     the earliest. Null where the plan shows all there is.
+             */
+            retained_from: components["schemas"]["Instant"] | null;
         };
         /** @description A user. */
         User: {
@@ -3773,6 +4546,42 @@ export interface components {
             last_sign_in_at: components["schemas"]["Instant"] | null;
         };
         UserId: string;
+        UserMembership: {
+            /** @description What people call it. */
+            name: string;
+            /** @description The organization. */
+            org: components["schemas"]["OrgId"];
+            /** @description As what. */
+            role: string;
+            /** @description What addresses call it. */
+            slug: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["Status"];
+        };
+        /** @description A user. */
+        UserWithMemberships: {
+            /** @description Since when they have an account. */
+            created_at: components["schemas"]["Instant"];
+            /** @description What others see. */
+            display_name: string;
+            /** @description Their e-mail address, as they wrote it. */
+            email: string;
+            /** @description Their id. */
+            id: components["schemas"]["UserId"];
+            /** @description Whether they are one of the operator's staff. */
+            is_operator: boolean;
+            /** @description When they last signed in. */
+            last_sign_in_at: components["schemas"]["Instant"] | null;
+            /** @description The organizations they belong to. */
+            memberships: components["schemas"]["UserMembership"][];
+        };
+        /** @description A page of a list. */
+        UserWithMembershipsPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["UserWithMemberships"][];
+            /** @description What to pass as `cursor` for the next page; null on the last one. */
+            next_cursor: string | null;
+        };
         /** @description When a change takes effect. */
         When: "now" | "period_end";
         WhenBody: {
@@ -3782,6 +4591,8 @@ export interface components {
              */
             when?: components["schemas"]["When"] | null;
         };
+        /** @enum {string} */
+        Window: "minute" | "hour" | "day" | "month";
         /** @enum {string} */
         WindowName: "minute" | "hour" | "day" | "month" | "period";
         /** @description A sum that isn't that of its events. */
@@ -3883,6 +4694,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginReply"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookAtInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationOffer"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -4142,6 +5019,39 @@ export interface operations {
             };
         };
     };
+    revokeKeysEverywhere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getBlueprint: {
         parameters: {
             query?: never;
@@ -4376,6 +5286,35 @@ export interface operations {
             };
         };
     };
+    getArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     checkLedger: {
         parameters: {
             query?: {
@@ -4519,8 +5458,12 @@ export interface operations {
                 cursor?: string | null;
                 /** @description How many items at most, 1 to 200; 50 if not said. */
                 limit?: number | null;
+                /** @description Only those on this plan. */
+                plan?: string | null;
                 /** @description Part of a name or an address. */
                 q?: string | null;
+                /** @description Only those that stand there. */
+                status?: components["schemas"]["Status"] | null;
             };
             header?: never;
             path?: never;
@@ -4535,6 +5478,180 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganizationWithUsagePage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedOrganization"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOrganizationOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationDetail"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deactivateOrganization: {
+        parameters: {
+            query?: {
+                /** @description Why; it stands in the audit log. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organization"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateOrganizationOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationPatch2"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Organization"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inviteOwner: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnerRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentInvitation2"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -4706,6 +5823,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoicePdfOf: {
+        parameters: {
+            query?: {
+                /** @description The language; if not said, Japanese for customers in Japan, else English. */
+                language?: components["schemas"]["Language"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -4955,6 +6107,35 @@ export interface operations {
             };
         };
     };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     migrateSubscribers: {
         parameters: {
             query?: never;
@@ -5110,6 +6291,87 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUsageOfAll: {
+        parameters: {
+            query: {
+                /**
+                 * @description From when on; the whole window that this instant lies in is counted. If it isn't said, six days before the day
+                 *     of `to`; of minutes an hour, of months 62 days before `to`.
+                 */
+                from?: components["schemas"]["Instant"] | null;
+                /** @description `org`: also which organizations used most in all of the windows together. */
+                group_by?: components["schemas"]["GroupBy"] | null;
+                /** @description How many organizations at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description The meter, by its name in the blueprint; one whose quantities add up. */
+                meter: string;
+                /** @description Until when; the whole window that ends at or after this instant is counted. If it isn't said, until now. */
+                to?: components["schemas"]["Instant"] | null;
+                /** @description The windows to add up, in UTC: minutes, hours, days or months of the calendar. A day if it isn't said. */
+                window?: components["schemas"]["Window"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageOfAll"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+                /** @description Part of an address or a name. */
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserWithMembershipsPage"];
+                };
             };
             /** @description A problem; its status and `code` say what would help. */
             default: {
@@ -5566,6 +6828,142 @@ export interface operations {
             };
         };
     };
+    listInvitations: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description How many items at most, 1 to 200; 50 if not said. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createInvitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the same reply for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentInvitation"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resendInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                invitation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentInvitation"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listInvoices: {
         parameters: {
             query?: {
@@ -5744,6 +7142,41 @@ export interface operations {
             };
         };
     };
+    getInvoicePdf: {
+        parameters: {
+            query?: {
+                /** @description The language; if not said, Japanese for customers in Japan, else English. */
+                language?: components["schemas"]["Language"] | null;
+            };
+            header?: never;
+            path: {
+                org: string;
+                invoice: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     acquireLease: {
         parameters: {
             query?: never;
@@ -5899,6 +7332,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MemberPage"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */
@@ -6223,6 +7722,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description A problem; its status and `code` say what would help. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRoles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolePage"];
                 };
             };
             /** @description A problem; its status and `code` say what would help. */

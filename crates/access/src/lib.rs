@@ -15,12 +15,15 @@ pub use caller::{Authorized, AuthorizedOperator, Caller, OperatorCaller};
 pub use explain::{Explanation, Reason, explain};
 pub use grant::{Grant, GrantedOn, effective_permissions, ensure_grantable};
 pub use operation::{
-    AdvanceClock, AnswerOffer, ApplyBlueprint, ArchiveProject, ChangeSubscription, CheckLedger, CreateKey,
-    CreateProject, CreateService, CreateTeam, DeleteTeam, ExplainRequest, IngestUsage, ListKeys, ListMembers,
-    ListOrganizations, ListProjects, ListServices, ListTeams, ManageBilling, ManageOffers, OPERATIONS,
-    OPERATOR_OPERATIONS, Operation, OperationInfo, OperatorOperation, OverrideLimits, PlanBlueprint,
-    ReadBilling, ReadBlueprint, ReadHealth, ReadInvoices, ReadLimits, ReadOffers, ReadOrganization,
-    ReadSubscription, ReadUsage, RequestOffer, RevokeKey, RevokeService, RotateKey, SuspendOrganization,
-    TenantOperation, UpdateBillingProfile, UpdateKey, UpdateOrganization, UpdateProject, UpdateTeam,
+    AdvanceClock, AnswerOffer, ApplyBlueprint, ArchiveProject, CancelInvitation, ChangeSubscription,
+    CheckLedger, CreateKey, CreateOrganization, CreateProject, CreateService, CreateTeam,
+    DeactivateOrganization, DeleteTeam, ExplainRequest, IngestUsage, InviteMember, InviteOwner,
+    LeaveOrganization, ListInvitations, ListKeys, ListMembers, ListOrganizations, ListProjects, ListRoles,
+    ListServices, ListTeams, ListUsers, ManageBilling, ManageOffers, OPERATIONS, OPERATOR_OPERATIONS,
+    Operation, OperationInfo, OperatorOperation, OverrideLimits, PlanBlueprint, ReadBilling, ReadBlueprint,
+    ReadHealth, ReadInvoices, ReadLimits, ReadOffers, ReadOrganization, ReadOrganizationOf, ReadOverview,
+    ReadSubscription, ReadUsage, ReadUsageOfAll, RemoveMember, RequestOffer, RevokeKey, RevokeKeysEverywhere,
+    RevokeService, RotateKey, SuspendOrganization, TenantOperation, UpdateBillingProfile, UpdateKey,
+    UpdateMember, UpdateOrganization, UpdateOrganizationOf, UpdateProject, UpdateTeam,
 };
 pub use principal::Principal;

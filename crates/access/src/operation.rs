@@ -64,6 +64,20 @@ operations! {
         UpdateOrganization = "updateOrganization" needs ORG_UPDATE;
         /// See who is in the organization.
         ListMembers = "listMembers" needs MEMBERS_READ;
+        /// Give a member another role.
+        UpdateMember = "updateMember" needs MEMBERS_MANAGE;
+        /// End a membership.
+        RemoveMember = "removeMember" needs MEMBERS_MANAGE;
+        /// End one's own membership.
+        LeaveOrganization = "leaveOrganization" needs ORG_READ;
+        /// See who was invited and hasn't answered.
+        ListInvitations = "listInvitations" needs MEMBERS_READ;
+        /// Invite someone, or send an invitation again.
+        InviteMember = "inviteMember" needs MEMBERS_MANAGE;
+        /// Take back an invitation.
+        CancelInvitation = "cancelInvitation" needs MEMBERS_MANAGE;
+        /// See the roles that members can have.
+        ListRoles = "listRoles" needs ROLES_READ;
         /// See teams and who is in them.
         ListTeams = "listTeams" needs TEAMS_READ;
         /// Make a team.
@@ -121,6 +135,24 @@ operations! {
     {
         /// See every organization.
         ListOrganizations = "listOrganizations" needs OPERATOR_READ;
+        /// See everything about one organization.
+        ReadOrganizationOf = "readOrganizationOf" needs OPERATOR_READ;
+        /// Make an organization for its owner to take over.
+        CreateOrganization = "createOrganization" needs OPERATOR_MANAGE;
+        /// Change an organization's name, address or plan.
+        UpdateOrganizationOf = "updateOrganizationOf" needs OPERATOR_MANAGE;
+        /// Close an organization.
+        DeactivateOrganization = "deactivateOrganization" needs OPERATOR_MANAGE;
+        /// Invite someone to be an owner of an organization.
+        InviteOwner = "inviteOwner" needs OPERATOR_MANAGE;
+        /// See what all organizations used together.
+        ReadUsageOfAll = "readUsageOfAll" needs OPERATOR_READ;
+        /// Revoke API keys of any organizations.
+        RevokeKeysEverywhere = "revokeKeysEverywhere" needs OPERATOR_MANAGE;
+        /// See everyone who has an account.
+        ListUsers = "listUsers" needs OPERATOR_READ;
+        /// See how the installation stands as a whole.
+        ReadOverview = "readOverview" needs OPERATOR_READ;
         /// Compare what was charged with what was admitted.
         CheckLedger = "checkLedger" needs OPERATOR_READ;
         /// See how the installation does.

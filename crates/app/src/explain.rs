@@ -208,7 +208,7 @@ async fn charges(platform: &Platform, org: OrgId, event: &EventRecord) -> Result
 async fn earlier(platform: &Platform, number: i64) -> Result<Option<Compiled>> {
     let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
     let kept = insula_billing::blueprint_version(&mut tx, number).await?;
-    let checked = kept.map(|kept| insula_blueprint::check(insula_blueprint::FILE_NAME, &kept.source));
+    let checked = kept.map(|kept| crate::operations().check(insula_blueprint::FILE_NAME, &kept.source));
     Ok(checked.and_then(std::result::Result::ok).map(insula_blueprint::Blueprint::compile))
 }
 

@@ -9,7 +9,9 @@ use http::{HeaderValue, header};
 use insula_access::{ReadBilling, ReadInvoices};
 use insula_billing::{
     export::{self, ExportRow, Format, InvoiceOfOrganization, Wanted},
+    http::PdfQuery,
     invoice::Invoice,
+    pdf,
 };
 use insula_kernel::{Error, Instant, Page, PageRequest, Period, Result, Span};
 use insula_storage::Store;
@@ -63,11 +65,22 @@ pub(crate) fn api() -> Api<Platform> {
     )
     .allows_operator::<ReadBilling>()
     .replies::<Invoice>(200);
+    let pdf = Endpoint::new(
+        Method::Get,
+        "/v1/operator/orgs/{org}/invoices/{invoice}/pdf",
+        "getInvoicePdfOf",
+        "Operator",
+        "An invoice of an organization to print or to send (PDF)",
+    )
+    .allows_operator::<ReadBilling>()
+    .query::<PdfQuery>()
+    .replies_file(pdf::MEDIA_TYPE);
     Api::default()
         .with(export, export_invoices)
         .with(all, list_all_invoices)
         .with(list, list_invoices_of)
         .with(get, get_invoice_of)
+        .with(pdf, get_invoice_pdf_of)
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -208,4 +221,18 @@ async fn get_invoice_of(
     let id = id.parse().map_err(|_| Error::not_found("invoice"))?;
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
     Ok(Json(export::get_of(&mut tx, &proof, org, id).await?))
+}
+
+async fn get_invoice_pdf_of(
+    Extract(platform): Extract<Platform>,
+    Operator(proof): Operator<ReadBilling>,
+    Path((org, id)): Path<(String, String)>,
+    Query(query): Query<PdfQuery>,
+) -> Result<Response, Failure> {
+    let org = crate::operator::organization(&platform, &org)?;
+    let id = id.parse().map_err(|_| Error::not_found("invoice"))?;
+    let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
+    let invoice = export::get_of(&mut tx, &proof, org, id).await?;
+    let calendar = export::calendar_of(&mut tx, &proof, org).await?;
+    Ok(pdf::response(&invoice, &calendar, query.language))
 }

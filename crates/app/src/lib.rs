@@ -27,7 +27,7 @@ mod subscriptions;
 mod workers;
 
 pub use config::{Config, FirstOperator, read_secret};
-pub use server::openapi;
+pub use server::{openapi, operations};
 pub use start::{Insula, StartError};
 
 use insula_storage::{Platform, Statement, Tenant};

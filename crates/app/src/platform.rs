@@ -1,9 +1,10 @@
 //! Everything that a running installation consists of, wired once.
 
+use crate::sign_up::SlugQueue;
 use arc_swap::ArcSwap;
 use insula_blueprint::Compiled;
 use insula_gateway::Gate;
-use insula_identity::{PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
+use insula_identity::{InvitationLinks, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
 use insula_kernel::{Env, Keyring};
 use insula_metering::SettlerHandle;
 use insula_storage::Storage;
@@ -20,10 +21,13 @@ pub(crate) struct Platform {
     pub(crate) identity: Arc<insula_identity::Live>,
     pub(crate) hasher: PasswordHasher,
     pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) invitations: InvitationLinks,
     pub(crate) signer: TokenSigner,
     pub(crate) verifier: TokenVerifier,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settler: SettlerHandle,
+    /// Who is about to give an organization a slug, or to take one away.
+    pub(crate) slugs: SlugQueue,
     pub(crate) secure_cookies: bool,
     /// Whether one bare address serves everything, as in development.
     pub(crate) is_development: bool,

@@ -2,7 +2,7 @@
 
 use crate::{
     platform::Platform,
-    sign_up::{Application, SignedUp, SlugQueue},
+    sign_up::{Application, SignedUp, Wish},
 };
 use axum::{
     extract::State as Extract,
@@ -29,7 +29,6 @@ const TOLERABLE_LAG: Span = Span::from_mins(5);
 pub(crate) struct State {
     pub(crate) platform: Platform,
     pub(crate) identity: insula_identity::http::State,
-    pub(crate) slugs: SlugQueue,
 }
 
 pub(crate) fn api() -> Api<State> {
@@ -226,21 +225,26 @@ async fn sign_up(
 ) -> Result<Response, Failure> {
     let platform = &state.platform;
     let SignUpRequest { organization, owner, client } = &request.body;
-    let application = Application {
+    let wish = Wish {
         name: organization.name.clone(),
         slug: organization.slug.clone(),
         plan: organization.plan.clone(),
         test_clock: organization.test_clock,
+        by_operator: false,
+        pointer: "/organization",
+    };
+    let application = Application {
+        organization: wish,
         email: owner.email.clone(),
         password: owner.password.clone(),
         display_name: owner.display_name.clone(),
     };
-    if application.test_clock && !platform.is_development {
+    if application.organization.test_clock && !platform.is_development {
         let detail = "Only the operator makes organizations with a test clock here.";
         return Err(Error::invalid_field("/organization/test_clock", "unavailable", detail).into());
     }
     let checked = application.check(&platform.blueprint.load())?;
-    let _turn = state.slugs.turn(checked.slug()).await;
+    let _turn = platform.slugs.turn(checked.organization.slug()).await;
     let mut tx = platform.storage.platform_read(Store::Directory, &Worker::SignUp).await?;
     if let Some(reply) = request.replay_platform(&mut tx, platform.env.now()).await? {
         return Ok(reply.into_response());
@@ -248,10 +252,10 @@ async fn sign_up(
     checked.refuse_taken(platform, &mut tx).await?;
     drop(tx);
 
-    let prepared = checked.prepare(platform).await?;
+    let (prepared, owner) = checked.prepare(platform).await?;
     let revealed = async {
         let mut tx = platform.storage.platform_write(Store::Directory, &Worker::SignUp).await?;
-        let made = prepared.reveal(platform, &mut tx, &info).await?;
+        let made = prepared.reveal_to(platform, &mut tx, &info, &owner).await?;
         let reply = reply(&state, &made, *client)?;
         request.keep_platform(&mut tx, &platform.env, &reply).await?;
         tx.commit().await?;
@@ -274,13 +278,13 @@ async fn sign_up(
 
 fn reply(state: &State, made: &SignedUp, client: Client) -> Result<Reply> {
     let membership = Membership {
-        organization: made.organization.clone(),
-        role: made.organization.role.clone().unwrap_or_default(),
+        organization: made.organization().clone(),
+        role: made.organization().role.clone().unwrap_or_default(),
     };
     let token = made.session.refresh_token.as_ref();
     let native = client == Client::Native;
     let body = SignUpReply {
-        organization: made.organization.clone(),
+        organization: made.organization().clone(),
         user: made.user.clone(),
         access_token: mint(&state.identity, made.user.id, made.session.session, Some(&membership)),
         expires_in: ACCESS_TOKEN_TTL.ceil_secs(),

@@ -2,12 +2,12 @@
 
 use crate::{
     console, explain, invoices, leases, offers, operator, platform::Platform, projects::KeysOfProjects,
-    public, report, sign_up::SlugQueue, subscriptions,
+    public, report, subscriptions,
 };
 use axum::{Extension, Router, routing::get};
 use http::header;
 use insula_access::{Authorized, ReadLimits};
-use insula_blueprint::LimitIndex;
+use insula_blueprint::{LimitIndex, Operations};
 use insula_gateway::Gate;
 use insula_identity::{api_key, member};
 use insula_kernel::{Error, Instant, OrgId, Quantity, Scope as _, Span};
@@ -20,7 +20,10 @@ use insula_storage::Store;
 use insula_tenancy::{project, team};
 use insula_web::{Api, Idempotency};
 use serde_json::Value as Json;
-use std::{future::ready, sync::Arc};
+use std::{
+    future::ready,
+    sync::{Arc, LazyLock},
+};
 
 /// Every endpoint, each with the state of its slice.
 struct Endpoints {
@@ -70,13 +73,19 @@ pub fn openapi() -> Json {
     insula_web::document(&described.concat(), "Insula", env!("CARGO_PKG_VERSION"))
 }
 
+/// Every operation, as far as routes of a blueprint can be addresses of it.
+#[must_use]
+pub fn operations() -> &'static Operations {
+    static OPERATIONS: LazyLock<Operations> = LazyLock::new(|| Operations::of_openapi(&openapi()));
+    &OPERATIONS
+}
+
 /// Everything that a platform host serves.
 pub(crate) fn router(platform: &Platform, ingest: &Arc<Ingest>) -> Router {
     let identity = identity_state(platform);
     let document = bytes::Bytes::from(openapi().to_string());
     let all = endpoints();
-    let public =
-        public::State { platform: platform.clone(), identity: identity.clone(), slugs: SlugQueue::default() };
+    let public = public::State { platform: platform.clone(), identity: identity.clone() };
     let Platform { storage, env, blueprint, settler, .. } = platform.clone();
     let limits = Arc::new(Standings { platform: platform.clone() });
     let metering = insula_metering::http::State {
@@ -146,7 +155,8 @@ fn identity_state(platform: &Platform) -> insula_identity::http::State {
             let (first, last) = keys.into_inner();
             Box::pin(async move { Ok(insula_metering::usage::last_use(&mut ledger, first, last).await?) })
         }),
-        key_bound: Arc::new(move |org| bound(&gate, org, LimitIndex::API_KEYS)),
+        bound: Arc::new(move |org, limit| bound(&gate, org, limit)),
+        invitations: platform.invitations.clone(),
     }
 }
 
@@ -156,8 +166,8 @@ fn bound(gate: &Gate, org: OrgId, limit: LimitIndex) -> Option<i64> {
 }
 
 /// Where organizations stand, of the gate's own counters and of what the directory counts.
-struct Standings {
-    platform: Platform,
+pub(crate) struct Standings {
+    pub(crate) platform: Platform,
 }
 
 impl LiveLimits for Standings {
@@ -192,7 +202,7 @@ impl Stocks for Standings {
             let Platform { storage, env, .. } = &self.platform;
             let mut tx = storage.read(Store::Directory, proof).await?;
             let count = match limit {
-                LimitIndex::MEMBERS => member::count(&mut tx).await?,
+                LimitIndex::MEMBERS => member::count(&mut tx, env.now()).await?,
                 LimitIndex::API_KEYS => api_key::count(&mut tx, env.now()).await?,
                 LimitIndex::PROJECTS => project::count(&mut tx).await?,
                 LimitIndex::TEAMS => team::count(&mut tx).await?,

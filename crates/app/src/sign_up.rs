@@ -12,7 +12,8 @@ use insula_billing::{
 };
 use insula_blueprint::Compiled;
 use insula_identity::{
-    Password, member,
+    Password,
+    member::{self, OWNER},
     session::{self, Opened},
     user::{self, Email, NewUser, User},
 };
@@ -33,39 +34,57 @@ use std::{
 pub(crate) const SWEEP: &str = "sign_up.sweep";
 /// How long a sign-up may take before what it prepared counts as left behind.
 const PATIENCE: Span = Span::from_mins(10);
-/// The role of whoever makes an organization.
-const FOUNDER: &str = "owner";
 
 /// What is asked for.
 pub(crate) struct Application {
-    pub(crate) name: String,
-    pub(crate) slug: String,
-    pub(crate) plan: Option<String>,
-    /// Whether its time can be moved.
-    pub(crate) test_clock: bool,
+    pub(crate) organization: Wish,
     pub(crate) email: String,
     pub(crate) password: Secret<String>,
     pub(crate) display_name: String,
 }
 
+/// What is asked for of an organization.
+pub(crate) struct Wish {
+    pub(crate) name: String,
+    pub(crate) slug: String,
+    pub(crate) plan: Option<String>,
+    /// Whether its time can be moved.
+    pub(crate) test_clock: bool,
+    /// Whether it may be on a plan that comes by offer only.
+    pub(crate) by_operator: bool,
+    /// Where it stands in the request.
+    pub(crate) pointer: &'static str,
+}
+
 /// An application in which everything is as it must be.
 pub(crate) struct Checked {
-    name: String,
-    slug: Slug,
-    plan: String,
-    test_clock: bool,
+    pub(crate) organization: CheckedWish,
     email: Email,
     password: Password,
     display_name: String,
 }
 
+/// An organization as it can be made.
+pub(crate) struct CheckedWish {
+    name: String,
+    slug: Slug,
+    plan: String,
+    test_clock: bool,
+    pointer: &'static str,
+}
+
 /// What a sign-up made. Requests know of it once [`SignedUp::welcome`] was called, after the commit.
 pub(crate) struct SignedUp {
+    made: Made,
+    pub(crate) user: User,
+    pub(crate) session: Opened,
+}
+
+/// An organization that was made. Requests know of it once [`Made::welcome`] was called, after the commit.
+pub(crate) struct Made {
     pub(crate) organization: Organization,
     plan_version: u32,
     terms: Terms,
-    pub(crate) user: User,
-    pub(crate) session: Opened,
 }
 
 /// Sign-ups that are under way, by slug: of many for one slug only the first does the work, the others wait and find it
@@ -102,9 +121,7 @@ impl Application {
     /// Checks every part, and reports all that is wrong at once.
     pub(crate) fn check(self, blueprint: &Compiled) -> Result<Checked> {
         let mut wrong: Vec<FieldError> = Vec::new();
-        let name = keep(check_name(&self.name, "/organization/name"), &mut wrong);
-        let slug = keep(self.slug.parse().map_err(|why| slug_error(&self.slug, why)), &mut wrong);
-        let plan = keep(plan_of(self.plan, blueprint), &mut wrong);
+        let organization = keep(self.organization.check(blueprint), &mut wrong);
         let email = keep(
             Email::check(&self.email, "/owner/email").map_err(|field| Error::invalid(vec![field])),
             &mut wrong,
@@ -112,10 +129,25 @@ impl Application {
         let password = Password::check(self.password, "/owner/password", &self.email);
         let password = keep(password.map_err(|field| Error::invalid(vec![field])), &mut wrong);
         let display_name = keep(check_name(&self.display_name, "/owner/display_name"), &mut wrong);
-        match (name, slug, plan, email, password, display_name) {
-            (Some(name), Some(slug), Some(plan), Some(email), Some(password), Some(display_name)) => {
-                Ok(Checked { name, slug, plan, test_clock: self.test_clock, email, password, display_name })
+        match (organization, email, password, display_name) {
+            (Some(organization), Some(email), Some(password), Some(display_name)) => {
+                Ok(Checked { organization, email, password, display_name })
             }
+            _ => Err(Error::invalid(wrong)),
+        }
+    }
+}
+
+impl Wish {
+    /// Checks every part, and reports all that is wrong at once.
+    pub(crate) fn check(self, blueprint: &Compiled) -> Result<CheckedWish> {
+        let Self { name, slug, plan, test_clock, by_operator, pointer } = self;
+        let mut wrong: Vec<FieldError> = Vec::new();
+        let name = keep(check_name(&name, &format!("{pointer}/name")), &mut wrong);
+        let slug = keep(slug.parse().map_err(|why| slug_error(&slug, why, pointer)), &mut wrong);
+        let plan = keep(plan_of(plan, blueprint, by_operator, pointer), &mut wrong);
+        match (name, slug, plan) {
+            (Some(name), Some(slug), Some(plan)) => Ok(CheckedWish { name, slug, plan, test_clock, pointer }),
             _ => Err(Error::invalid(wrong)),
         }
     }
@@ -125,7 +157,7 @@ fn keep<T>(checked: Result<T>, wrong: &mut Vec<FieldError>) -> Option<T> {
     checked.map_err(|error| wrong.extend_from_slice(error.fields())).ok()
 }
 
-fn slug_error(text: &str, why: SlugError) -> Error {
+pub(crate) fn slug_error(text: &str, why: SlugError, pointer: &str) -> Error {
     let (code, detail) = match why {
         SlugError::Invalid => (
             "malformed",
@@ -135,11 +167,11 @@ fn slug_error(text: &str, why: SlugError) -> Error {
             ("reserved", format!("`{text}` is kept for the platform; choose another address."))
         }
     };
-    Error::invalid_field("/organization/slug", code, detail)
+    Error::invalid_field(format!("{pointer}/slug"), code, detail)
 }
 
-fn plan_of(wanted: Option<String>, blueprint: &Compiled) -> Result<String> {
-    let refuse = |code, detail: String| Err(Error::invalid_field("/organization/plan", code, detail));
+fn plan_of(wanted: Option<String>, blueprint: &Compiled, by_operator: bool, pointer: &str) -> Result<String> {
+    let refuse = |code, detail: String| Err(Error::invalid_field(format!("{pointer}/plan"), code, detail));
     let Some(name) = wanted else {
         let plan = blueprint.plan(blueprint.product().default_plan);
         return plan
@@ -148,29 +180,28 @@ fn plan_of(wanted: Option<String>, blueprint: &Compiled) -> Result<String> {
     };
     match blueprint.plan_index(&name).and_then(|index| blueprint.plan(index)) {
         None => refuse("unknown", format!("There is no plan `{name}`.")),
-        Some(plan) if !plan.self_service => {
+        Some(plan) if !plan.self_service && !by_operator => {
             refuse("by_offer", format!("The plan `{name}` comes by offer only."))
         }
         Some(_) => Ok(name),
     }
 }
 
-impl Checked {
+impl CheckedWish {
     pub(crate) const fn slug(&self) -> &Slug {
         &self.slug
     }
 
-    /// Refuses what is taken, before anything costly is done.
-    pub(crate) async fn refuse_taken(&self, platform: &Platform, tx: &mut PlatformTx) -> Result<()> {
-        if platform.organizations.by_slug(self.slug.as_str()).is_some() {
-            return Err(insula_tenancy::slug_taken(&self.slug));
+    /// Refuses a slug that is taken, before anything costly is done.
+    pub(crate) fn refuse_taken(&self, platform: &Platform) -> Result<()> {
+        if platform.organizations.by_slug(self.slug.as_str()).is_none() {
+            return Ok(());
         }
-        if user::exists(tx, &self.email).await? { Err(user::email_taken()) } else { Ok(()) }
+        Err(insula_tenancy::slug_taken_at(&self.slug, &format!("{}/slug", self.pointer)))
     }
 
     /// Prepares the organization under an id that nobody sees.
     pub(crate) async fn prepare(self, platform: &Platform) -> Result<Prepared> {
-        let password_hash = platform.hasher.hash(self.password).await?;
         let org = OrgId::generate(&platform.env);
         let now = platform.env.now();
         let mut tx = platform.storage.platform_write(Store::Directory, &Worker::SignUp).await?;
@@ -185,25 +216,30 @@ impl Checked {
         let (plan_version, terms) =
             subscription::prepare(&mut tx, &platform.env, &blueprint, org, &new).await?;
         tx.commit().await?;
-        Ok(Prepared {
-            organization: NewOrganization { id: org, name: self.name, slug: self.slug, plan: self.plan },
-            user: NewUser {
-                email: self.email,
-                display_name: self.display_name,
-                password_hash,
-                is_operator: false,
-            },
-            plan_version,
-            terms,
-            note,
-        })
+        let organization = NewOrganization { id: org, name: self.name, slug: self.slug, plan: self.plan };
+        Ok(Prepared { organization, plan_version, terms, note })
+    }
+}
+
+impl Checked {
+    /// Refuses what is taken, before anything costly is done.
+    pub(crate) async fn refuse_taken(&self, platform: &Platform, tx: &mut PlatformTx) -> Result<()> {
+        self.organization.refuse_taken(platform)?;
+        if user::exists(tx, &self.email).await? { Err(user::email_taken()) } else { Ok(()) }
+    }
+
+    /// Prepares the organization and its owner.
+    pub(crate) async fn prepare(self, platform: &Platform) -> Result<(Prepared, NewUser)> {
+        let password_hash = platform.hasher.hash(self.password).await?;
+        let owner =
+            NewUser { email: self.email, display_name: self.display_name, password_hash, is_operator: false };
+        Ok((self.organization.prepare(platform).await?, owner))
     }
 }
 
 /// An organization that is ready, and invisible.
 pub(crate) struct Prepared {
     organization: NewOrganization,
-    user: NewUser,
     plan_version: u32,
     terms: Terms,
     note: DueId,
@@ -215,27 +251,33 @@ impl Prepared {
         &self,
         platform: &Platform,
         tx: &mut PlatformTx,
+        actor: &Actor,
+    ) -> Result<Made> {
+        let organization = insula_tenancy::create(tx, &platform.env, actor, &self.organization).await?;
+        tx.done(self.note).await?;
+        Ok(Made { organization, plan_version: self.plan_version, terms: self.terms.clone() })
+    }
+
+    /// Makes it visible with its owner, who is signed in, if and when the transaction commits.
+    pub(crate) async fn reveal_to(
+        &self,
+        platform: &Platform,
+        tx: &mut PlatformTx,
         info: &RequestInfo,
+        owner: &NewUser,
     ) -> Result<SignedUp> {
         let env = &platform.env;
-        let user = user::create(tx, env, &self.user).await?;
+        let user = user::create(tx, env, owner).await?;
         let actor = Actor {
             name: format!("user:{}", user.id),
             address: Some(info.address.to_string()),
             request: Some(info.id),
         };
-        let mut organization = insula_tenancy::create(tx, env, &actor, &self.organization).await?;
-        member::create(tx, env, organization.id, user.id, FOUNDER).await?;
+        let mut made = self.reveal(platform, tx, &actor).await?;
+        member::create(tx, env, made.organization.id, user.id, OWNER, None).await?;
         let session = session::begin(tx, env, &platform.refresh_tokens, user.id, info).await?;
-        tx.done(self.note).await?;
-        organization.role = Some(FOUNDER.to_owned());
-        Ok(SignedUp {
-            organization,
-            plan_version: self.plan_version,
-            terms: self.terms.clone(),
-            user,
-            session,
-        })
+        made.organization.role = Some(OWNER.to_owned());
+        Ok(SignedUp { made, user, session })
     }
 
     /// Removes what was prepared. Best effort: what stays is removed when the note comes due.
@@ -247,13 +289,24 @@ impl Prepared {
 }
 
 impl SignedUp {
+    pub(crate) const fn organization(&self) -> &Organization {
+        &self.made.organization
+    }
+
+    /// Lets requests know of the organization and its owner.
+    pub(crate) fn welcome(&self, platform: &Platform) {
+        platform.identity.put_member(self.organization().id, self.user.id, OWNER);
+        self.made.welcome(platform);
+    }
+}
+
+impl Made {
     /// Lets requests know of the organization.
     pub(crate) fn welcome(&self, platform: &Platform) {
         let Organization { id, slug, status, plan, .. } = &self.organization;
         platform.gate.put_entitlement(*id, |blueprint| {
             subscription::first_entitlement(plan, self.plan_version, &self.terms, blueprint)
         });
-        platform.identity.put_member(*id, self.user.id, FOUNDER);
         platform.organizations.put(LiveOrganization {
             id: *id,
             slug: slug.as_str().into(),

@@ -10,6 +10,7 @@ use crate::{
     platform::Platform,
     restore::restore,
     server,
+    sign_up::SlugQueue,
     workers::{self, Workers},
 };
 use arc_swap::ArcSwap;
@@ -17,7 +18,8 @@ use insula_billing::subscription;
 use insula_blueprint::Compiled;
 use insula_gateway::{Control, Gate, GateParts, Gateway, GatewayParts, HostRules, Running, Settings};
 use insula_identity::{
-    Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, service, session, signing_keys,
+    InvitationLinks, Password, PasswordHasher, TokenSigner, TokenVerifier, api_key, member, service, session,
+    signing_keys,
     user::{self, Email, NewUser},
 };
 use insula_kernel::{Env, Error, Keyring, OrgId, Result, Span};
@@ -216,7 +218,7 @@ async fn in_force(
     let kept = insula_billing::current_blueprint(&mut tx).await.map_err(failed)?;
     let kept =
         kept.ok_or_else(|| StartError("no blueprint is in force: name one in the configuration".to_owned()))?;
-    let checked = insula_blueprint::check(insula_blueprint::FILE_NAME, &kept.source);
+    let checked = crate::operations().check(insula_blueprint::FILE_NAME, &kept.source);
     let number = u32::try_from(kept.number).unwrap_or(u32::MAX);
     checked.map(|blueprint| (blueprint.compile(), number)).map_err(|mistakes| {
         StartError(format!("this release doesn't understand the blueprint in force:\n\n{mistakes}"))
@@ -323,6 +325,7 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
         env,
         storage,
         refresh_tokens: session::RefreshTokens::new(&keyring),
+        invitations: InvitationLinks::new(&keyring, public_url),
         keyring,
         blueprint: Arc::new(ArcSwap::from_pointee(compiled)),
         organizations,
@@ -332,6 +335,7 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
         verifier,
         gate: Arc::new(gate),
         settler,
+        slugs: SlugQueue::default(),
         secure_cookies,
         is_development: config.platform_hosts.is_empty(),
         applying: Arc::default(),

@@ -6,7 +6,10 @@ use crate::{
 use insula_billing::subscription;
 use insula_kernel::{Epoch, Error, OrgId, Result, Span};
 use insula_metering::{reconcile, usage};
-use insula_storage::{Store, Worker, journal::PendingMessage};
+use insula_storage::{
+    Store, Worker,
+    journal::{Actor, PendingMessage},
+};
 use insula_tenancy::{LiveOrganization, Organization, Status};
 use insula_web::Idempotency;
 use std::time::Duration;
@@ -137,7 +140,8 @@ async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
     }
     match message.kind.as_str() {
         "organization.created" => {}
-        "subscription.changed" => return refresh_entitlement(platform, message.org).await,
+        "subscription.changed" => return follow_subscription(platform, message.org).await,
+        "organization.deactivated" => return end_subscription(platform, message).await,
         "subscription.lapsed" => return set_service(platform, message, Status::Suspended).await,
         "subscription.recovered" => return set_service(platform, message, Status::Active).await,
         _ => return Ok(()),
@@ -156,6 +160,30 @@ async fn act_on(platform: &Platform, message: &PendingMessage) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lets requests and the directory know what an organization is subscribed to.
+async fn follow_subscription(platform: &Platform, org: OrgId) -> Result<()> {
+    refresh_entitlement(platform, org).await?;
+    let Some(entitlement) = platform.gate.entitlement(org) else { return Ok(()) };
+    let mut tx = platform.storage.platform_write(Store::Directory, &Worker::Billing).await?;
+    insula_tenancy::set_plan(&mut tx, &platform.env, org, &entitlement.plan).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends the subscription of an organization that was closed, unless whoever closed it came as far as that.
+async fn end_subscription(platform: &Platform, message: &PendingMessage) -> Result<()> {
+    platform.settler.flush().await?;
+    let blueprint = platform.blueprint.load_full();
+    let actor = Actor { name: "worker:billing".to_owned(), address: None, request: None };
+    let mut tx = platform.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
+    if tx.receive(message, platform.env.now()).await? {
+        let (env, org) = (&platform.env, message.org);
+        insula_billing::operator::end_with_organization(&mut tx, env, &blueprint, &actor, org).await?;
+    }
+    tx.commit().await?;
+    refresh_entitlement(platform, message.org).await
 }
 
 /// Stops an organization that doesn't pay, or lets it go on once it has paid. One that stands so already stays.

@@ -84,6 +84,48 @@ on_both_engines! {
         world.get(&backwards, &acme.token).await.problem(422, "request.invalid");
     }
 
+    async fn an_invoice_is_printed_as_it_is(store) {
+        let world = World::with(store, blueprint).await;
+        let (operator, acme) = (world.operator().await, world.subscriber("acme", "pro").await);
+        let profile = json!({
+            "name": "株式会社アクメ", "address": "東京都千代田区丸の内1-1", "country": "JP", "tax_id": "T1234567890123", "email": null
+        });
+        world.api("PUT", &acme.path("/billing-profile"), &acme.token, &profile).await.expect(200);
+        let clock = world.get(&acme.path("/subscription"), &acme.token).await.expect(200);
+        let end: insula_kernel::Instant = clock["period"]["end"].as_str().unwrap().parse().unwrap();
+        let body = json!({ "org": "acme", "advance_to": end + insula_kernel::Span::from_hours(25) });
+        world.post("/v1/operator/clock", &operator, &body).await.expect(200);
+        let listed = world.get(&acme.path("/invoices"), &acme.token).await.expect(200);
+        let invoice = &listed["items"][0];
+        let (id, number) = (invoice["id"].as_str().unwrap(), invoice["number"].as_str().unwrap());
+
+        let path = acme.path(&format!("/invoices/{id}/pdf"));
+        let print = async |path: &str, token: &str| {
+            let reply = world.get(path, token).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            assert_eq!(reply.header("content-type"), "application/pdf");
+            assert!(reply.header("content-disposition").contains(&format!("{number}.pdf")), "{reply:?}");
+            reply.body
+        };
+        let has = |document: &[u8], text: &[u8]| document.windows(text.len()).any(|part| part == text);
+        let english = print(&format!("{path}?language=en"), &acme.token).await;
+        assert!(english.starts_with(b"%PDF-1.7") && english.ends_with(b"%%EOF"));
+        let total = invoice["total"]["amount"].as_str().unwrap();
+        for said in [number, total, "VAT 10 %", "Test Inc.", "T1234567890123", "Billed to"] {
+            assert!(has(&english, said.as_bytes()), "{said} is not on it");
+        }
+        // For a customer in Japan in Japanese; the operator prints the same.
+        let japanese = print(&path, &acme.token).await;
+        assert!(!has(&japanese, b"Billed to") && has(&japanese, total.as_bytes()));
+        assert_eq!(print(&format!("/v1/operator/orgs/acme/invoices/{id}/pdf"), &operator).await, japanese);
+
+        let other = world.organization("other").await;
+        world.get(&other.path(&format!("/invoices/{id}/pdf")), &other.token).await.problem(404, "not_found");
+        world.get(&format!("/v1/operator/orgs/other/invoices/{id}/pdf"), &operator).await.problem(404, "not_found");
+        world.get(&acme.path("/invoices?state=open"), &acme.token).await.problem(422, "request.invalid");
+        world.get(&format!("{path}?language=tlh"), &acme.token).await.problem(422, "request.invalid");
+    }
+
     async fn the_operator_sees_the_invoices_of_all(store) {
         let world = World::with(store, blueprint).await;
         let operator = world.operator().await;

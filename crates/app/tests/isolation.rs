@@ -24,6 +24,13 @@ fn operations() -> Vec<(String, String, Json)> {
                 | "createTeam" => json!({ "name": "Taken over" }),
                 "putTeamMember" => json!({ "role": "lead" }),
                 "suspendOrganization" | "reactivateOrganization" => json!({ "reason": "X" }),
+                "createInvitation" => json!({ "email": "thief@example.test", "role": "owner" }),
+                "updateMember" => json!({ "role": "viewer" }),
+                "createOrganization" => {
+                    json!({ "name": "X", "slug": "xxx", "owner_email": "x@example.test" })
+                }
+                "inviteOwner" => json!({ "email": "thief@example.test" }),
+                "revokeKeysEverywhere" => json!({ "org": "acme", "reason": "X" }),
                 "applyBlueprint" => json!({ "source": "" }),
                 "createService" => json!({ "upstream": "things" }),
                 _ => Json::Null,
@@ -44,13 +51,19 @@ on_both_engines! {
         let owner = world.owner(&acme).await;
         let member = acme.path(&format!("/teams/{team}/members/{owner}"));
         world.api("PUT", &member, &acme.token, &json!({ "role": "lead" })).await.expect(200);
+        let guest = json!({ "email": "guest@example.test", "role": "member" });
+        let invitation = world.post(&acme.path("/invitations"), &acme.token, &guest).await.expect(201);
+        let invitation = invitation["invitation"]["id"].as_str().unwrap().to_owned();
         let theirs = |path: &str| {
-            let things = [("{id}", &acme_key), ("{project}", &project), ("{team}", &team), ("{user}", &owner)];
+            let things = [
+                ("{id}", &acme_key), ("{project}", &project), ("{team}", &team), ("{user}", &owner),
+                ("{invitation}", &invitation),
+            ];
             things.iter().fold(path.to_owned(), |path, (place, id)| path.replace(place, id))
         };
         let look = async || {
             let mut seen = Vec::new();
-            for list in ["/api-keys", "/projects", "/teams", &format!("/teams/{team}/members")] {
+            for list in ["/api-keys", "/projects", "/teams", "/members", "/invitations", &format!("/teams/{team}/members")] {
                 seen.push(world.get(&acme.path(list), &acme.token).await.expect(200));
             }
             seen
@@ -144,6 +157,8 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
         let (team, owner) = (world.team(organization, "Buyers").await, world.owner(organization).await);
         let member = organization.path(&format!("/teams/{team}/members/{owner}"));
         world.api("PUT", &member, &organization.token, &json!({ "role": "lead" })).await.expect(200);
+        let guest = json!({ "email": "guest@example.test", "role": "member" });
+        world.post(&organization.path("/invitations"), &organization.token, &guest).await.expect(201);
     }
     let database = world.store.database().unwrap();
     let mut raw = database.connect("insula_tenant").await;
@@ -170,6 +185,7 @@ async fn raw_sql_under_the_tenant_role_sees_the_current_tenant_alone() {
     for expected in [
         "directory.organization",
         "directory.membership",
+        "directory.invitation",
         "directory.api_key",
         "directory.project",
         "directory.team",

@@ -43,6 +43,12 @@ impl Status {
         found.ok_or_else(|| Error::internal(format!("a subscription is `{name}`")))
     }
 
+    /// The name, as it is shown. Whoever can see it sees its organization, so that is visible: only the ledger hasn't heard
+    /// of it yet.
+    pub(crate) fn shown(self) -> &'static str {
+        if self == Self::Prepared { Self::Active.name() } else { self.name() }
+    }
+
     /// What it means for requests.
     pub(crate) const fn service(self) -> Service {
         match self {

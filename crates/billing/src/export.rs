@@ -5,13 +5,13 @@
 //! spreadsheet.
 
 use crate::{
-    account::{currency, read},
+    account::{Account, AccountRow, currency, read},
     invoice::{Invoice, Profile, Row, Seller},
-    store::{EXPORT_CREDIT_NOTES, EXPORT_LINES, INVOICE_OF, INVOICES_OF, LIST_ALL_INVOICES},
+    store::{EXPORT_CREDIT_NOTES, EXPORT_LINES, INVOICE_OF, INVOICES_OF, LIST_ALL_INVOICES, SUBSCRIPTION_OF},
 };
 use insula_access::{Authorized, AuthorizedOperator, ReadBilling, ReadInvoices};
 use insula_kernel::{Cursor, Error, Instant, InvoiceId, Money, OrgId, Page, PageRequest, Period, Result};
-use insula_rating::Tax;
+use insula_rating::{Anchor, Tax};
 use insula_storage::{PlatformTx, TenantTx, args, row};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -291,6 +291,17 @@ pub async fn get_of(
     let found: Option<Row> = tx.fetch_optional(&INVOICE_OF, args![org, id]).await?;
     let row = found.ok_or_else(|| Error::not_found("invoice"))?;
     crate::invoice::read_whole(tx, org, row.id).await
+}
+
+/// The calendar by which an organization is billed.
+pub async fn calendar_of(
+    tx: &mut PlatformTx,
+    _proof: &AuthorizedOperator<ReadBilling>,
+    org: OrgId,
+) -> Result<Anchor> {
+    let account: Option<AccountRow> = tx.fetch_optional(&SUBSCRIPTION_OF, args![org]).await?;
+    let account: Account = account.ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
+    Ok(account.anchor)
 }
 
 /// Rows as comma-separated values by RFC 4180.

@@ -3,17 +3,21 @@
 use crate::{
     catalogue::{self, OfferedPlan},
     invoice::{self, Invoice, LineEvents, Profile},
+    pdf::{self, Language},
     plan::current_versions,
     subscription::{self, Subscription},
 };
 use arc_swap::ArcSwap;
-use axum::extract::{Path, Query, State as Extract};
-use insula_access::{ReadInvoices, ReadSubscription, UpdateBillingProfile};
+use axum::{
+    extract::{Path, State as Extract},
+    response::Response,
+};
+use insula_access::{Authorized, ReadInvoices, ReadSubscription, UpdateBillingProfile};
 use insula_blueprint::Compiled;
 use insula_kernel::{Env, Error, InvoiceId, Money, Page, PageRequest};
 use insula_metering::SettlerHandle;
 use insula_storage::{Storage, Store, Worker};
-use insula_web::{Api, Endpoint, Failure, In, Json, Method, RequestInfo};
+use insula_web::{Api, Endpoint, Failure, In, Json, Method, Query, RequestInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -96,6 +100,19 @@ pub fn api() -> Api<State> {
             .allows::<ReadInvoices>()
             .replies::<Invoice>(200),
             get_invoice,
+        )
+        .with(
+            Endpoint::new(
+                Method::Get,
+                "/v1/orgs/{org}/invoices/{invoice}/pdf",
+                "getInvoicePdf",
+                TAG,
+                "An invoice to print or to send (PDF)",
+            )
+            .allows::<ReadInvoices>()
+            .query::<PdfQuery>()
+            .replies_file(pdf::MEDIA_TYPE),
+            get_invoice_pdf,
         )
         .with(
             Endpoint::new(
@@ -211,16 +228,40 @@ async fn get_invoice(
     In(proof): In<ReadInvoices>,
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Json<Invoice>, Failure> {
-    let id = invoice_id(&id)?;
-    let mut tx = state.storage.read(Store::Ledger, &proof).await?;
-    let invoice = invoice::get(&mut tx, &proof, id).await?;
+    Ok(Json(shown(&state, &proof, invoice_id(&id)?).await?))
+}
+
+/// An invoice, a draft with the usage that it would have if it became final now.
+async fn shown(state: &State, proof: &Authorized<ReadInvoices>, id: InvoiceId) -> Result<Invoice, Error> {
+    let mut tx = state.storage.read(Store::Ledger, proof).await?;
+    let invoice = invoice::get(&mut tx, proof, id).await?;
     drop(tx);
     if invoice.status != "draft" {
-        return Ok(Json(invoice));
+        return Ok(invoice);
     }
     state.settler.flush().await?;
     let tx = state.storage.platform_write(Store::Ledger, &Worker::Billing).await?;
-    Ok(Json(subscription::draft(tx, &state.env, &state.blueprint.load(), &proof, id).await?))
+    subscription::draft(tx, &state.env, &state.blueprint.load(), proof, id).await
+}
+
+/// How an invoice is printed.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PdfQuery {
+    /// The language; if not said, Japanese for customers in Japan, else English.
+    pub language: Option<Language>,
+}
+
+async fn get_invoice_pdf(
+    Extract(state): Extract<State>,
+    In(proof): In<ReadInvoices>,
+    Path((_, id)): Path<(String, String)>,
+    Query(query): Query<PdfQuery>,
+) -> Result<Response, Failure> {
+    let mut tx = state.storage.read(Store::Ledger, &proof).await?;
+    let calendar = invoice::calendar(&mut tx, &proof).await?;
+    drop(tx);
+    Ok(pdf::response(&shown(&state, &proof, invoice_id(&id)?).await?, &calendar, query.language))
 }
 
 async fn list_line_events(

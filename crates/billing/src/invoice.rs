@@ -14,7 +14,7 @@ use insula_kernel::{
     Result, Scope as _,
 };
 use insula_metering::billed::{self, BilledEvent};
-use insula_rating::Tax;
+use insula_rating::{Anchor, Tax};
 use insula_storage::{
     PlatformTx, TenantTx, args,
     journal::{Actor, AuditEntry},
@@ -418,6 +418,13 @@ pub(crate) async fn profile(tx: &mut TenantTx) -> Result<(Option<Profile>, Money
     let currency = account.config.currency;
     let (minor,): (i64,) = tx.fetch_one(&GET_BALANCE, args![currency.code()]).await?;
     Ok((profile, Money { minor, currency }))
+}
+
+/// The calendar by which the organization is billed.
+pub(crate) async fn calendar(tx: &mut TenantTx, _proof: &Authorized<ReadInvoices>) -> Result<Anchor> {
+    let account: Option<AccountRow> = tx.fetch_optional(&GET_SUBSCRIPTION, args![]).await?;
+    let account: Account = account.ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
+    Ok(account.anchor)
 }
 
 /// Says who is billed.

@@ -18,6 +18,7 @@ pub mod invoice;
 pub mod offer;
 pub mod operator;
 pub mod overrides;
+pub mod pdf;
 mod plan;
 pub mod quote;
 pub mod request;

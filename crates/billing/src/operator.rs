@@ -5,15 +5,19 @@ use crate::{
     engine::{Catalogue, Engine, Wanted, When},
     invoice::{self, Invoice},
     plan::current_version,
-    store::SUBSCRIBERS_OF,
+    store::{SUBSCRIBERS_OF, SUBSCRIPTIONS_OF},
+    subscription::Subscription,
 };
-use insula_access::{AuthorizedOperator, ManageBilling};
+use insula_access::{
+    AuthorizedOperator, ListOrganizations, ManageBilling, ReadOrganizationOf, UpdateOrganizationOf,
+};
 use insula_blueprint::Compiled;
-use insula_kernel::{Env, Error, ErrorKind, InvoiceId, Money, OrgId, Result};
-use insula_storage::{PlatformTx, args, journal::Actor};
+use insula_kernel::{Env, Error, ErrorKind, Instant, InvoiceId, Money, OrgId, Result};
+use insula_storage::{PlatformTx, args, journal::Actor, row};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::HashMap;
 
 /// The longest description and reason.
 const LONGEST: usize = 500;
@@ -190,6 +194,116 @@ pub async fn migrate(
     };
     engine.change(wanted).await?;
     engine.audit(actor, "subscription.migrated", json!({ "version": version, "when": when })).await?;
+    engine.settle().await
+}
+
+row! {
+    struct SummaryRow {
+        org: OrgId,
+        plan: String,
+        version: i64,
+        status: String,
+        trial_end: Option<Instant>,
+        cancel_at: Option<Instant>,
+    }
+}
+
+/// A subscription in one line.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SubscriptionSummary {
+    /// The plan.
+    pub plan: String,
+    /// The version of the plan.
+    pub plan_version: i64,
+    /// Where it stands.
+    #[schemars(extend("enum" = ["trialing", "active", "past_due", "paused", "canceled"]))]
+    pub status: &'static str,
+    /// When the trial ends.
+    pub trial_end: Option<Instant>,
+    /// When it is to end.
+    pub cancel_at: Option<Instant>,
+}
+
+/// The subscriptions of these organizations.
+pub async fn summaries(
+    tx: &mut PlatformTx,
+    _proof: &AuthorizedOperator<ListOrganizations>,
+    orgs: impl Iterator<Item = OrgId>,
+) -> Result<HashMap<OrgId, SubscriptionSummary>> {
+    let rows: Vec<SummaryRow> = tx.fetch_rows(&SUBSCRIPTIONS_OF, orgs.map(Into::into).collect()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let SummaryRow { org, plan, version, status, trial_end, cancel_at } = row;
+            let status = Status::from_name(&status)?.shown();
+            Ok((org, SubscriptionSummary { plan, plan_version: version, status, trial_end, cancel_at }))
+        })
+        .collect()
+}
+
+/// The subscription of an organization; none if it has none.
+pub async fn subscription_of(
+    tx: &mut PlatformTx,
+    env: &Env,
+    blueprint: &Compiled,
+    _proof: &AuthorizedOperator<ReadOrganizationOf>,
+    org: OrgId,
+) -> Result<Option<Subscription>> {
+    let mut catalogue = Catalogue::default();
+    let engine = Engine::look(tx, env, blueprint, &mut catalogue, org).await?;
+    Ok(engine.map(|engine| Subscription::of(engine.account, env.now())))
+}
+
+/// Puts an organization on another plan at once, also on one that comes by offer only. The currency and the interval stay
+/// if the plan has a price in them; one that it is on already changes nothing.
+pub async fn change_plan(
+    tx: &mut PlatformTx,
+    env: &Env,
+    blueprint: &Compiled,
+    actor: &Actor,
+    _proof: &AuthorizedOperator<UpdateOrganizationOf>,
+    org: OrgId,
+    plan: &str,
+) -> Result<Subscription> {
+    let mut catalogue = Catalogue::default();
+    let mut engine = Engine::lock(tx, env, blueprint, &mut catalogue, org).await?;
+    let now = engine.now();
+    engine.run(now).await?;
+    let before = engine.account.config.clone();
+    if before.plan != plan || engine.account.pending.is_some() {
+        let price = engine.nearest_price(plan).await?;
+        let wanted = Wanted {
+            plan: Some(plan.to_owned()),
+            currency: price.map(|(currency, _)| currency),
+            interval: price.map(|(_, interval)| interval),
+            when: Some(When::Now),
+            by_operator: true,
+            ..Wanted::default()
+        };
+        engine.change(wanted).await?;
+        let detail = json!({ "before": before, "after": engine.account.config, "when": When::Now });
+        engine.audit(actor, "subscription.changed", detail).await?;
+        engine.settle().await?;
+    }
+    Ok(Subscription::of(engine.account, env.now()))
+}
+
+/// Ends the subscription of an organization that was closed, at once; one that has ended stays as it is.
+pub async fn end_with_organization(
+    tx: &mut PlatformTx,
+    env: &Env,
+    blueprint: &Compiled,
+    actor: &Actor,
+    org: OrgId,
+) -> Result<()> {
+    let mut catalogue = Catalogue::default();
+    let mut engine = Engine::lock(tx, env, blueprint, &mut catalogue, org).await?;
+    let now = engine.now();
+    engine.run(now).await?;
+    if engine.account.status == Status::Canceled {
+        return Ok(());
+    }
+    engine.cancel(When::Now).await?;
+    engine.audit(actor, "subscription.canceled", json!({ "reason": "organization" })).await?;
     engine.settle().await
 }
 

@@ -131,6 +131,10 @@ statements! {
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1 {lock}");
     Ledger SUBSCRIPTION_OF(tenant: Id) =
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1");
+    Ledger SUBSCRIPTIONS_OF(tenant: Id) =
+        "WITH wanted (tenant_id) AS (VALUES {rows})
+         SELECT s.tenant_id, s.plan, s.plan_version, s.status, s.trial_end, s.cancel_at
+         FROM wanted w JOIN subscription s ON s.tenant_id = w.tenant_id";
     Ledger ALL_SUBSCRIPTIONS() = concat!("SELECT ", account_columns!(), " FROM subscription");
     Ledger SUBSCRIBERS_OF(plan: Text, version: Int) =
         "SELECT tenant_id FROM subscription

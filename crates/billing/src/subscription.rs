@@ -106,8 +106,6 @@ impl Subscription {
                 .map(|(name, taken)| (name.clone(), taken.quantity))
                 .collect::<BTreeMap<_, _>>()
         };
-        // Whoever can ask is a member, so the organization is visible: only the ledger hasn't heard of it yet.
-        let status = if account.status == Status::Prepared { Status::Active } else { account.status };
         let period = account.period;
         let pending = account.pending.as_ref().map(|pending| Pending {
             at: period.end,
@@ -119,7 +117,7 @@ impl Subscription {
         });
         Self {
             id: account.id,
-            status: status.name(),
+            status: account.status.shown(),
             add_ons: taken(&account.config),
             currency: account.config.currency,
             interval: account.config.interval,

@@ -1,10 +1,12 @@
 //! A checked blueprint, and the immutable form of it that every request is decided with.
 
 use crate::{
+    calls::Call,
+    demo::Demo,
     diagnostics::Diagnostics,
     model::{
         AddOn, Billing, Digest, Limit, LimitIndex, Meter, MeterIndex, Plan, PlanIndex, Product, Role, Route,
-        Upstream, UpstreamIndex,
+        RouteIndex, Upstream, UpstreamIndex,
     },
     names::Permissions,
     path::PathError,
@@ -12,6 +14,7 @@ use crate::{
     permission::PermissionSet,
     router::{Match, Router},
 };
+use std::sync::Arc;
 
 /// A blueprint without errors.
 #[derive(Clone, Debug)]
@@ -26,9 +29,20 @@ pub struct Blueprint {
     pub(crate) billing: Billing,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) routes: Vec<Route>,
-    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) calls: Vec<Arc<Call>>,
+    pub(crate) patterns: Vec<(Pattern, Way)>,
+    pub(crate) demo: Demo,
     pub(crate) warnings: Diagnostics,
     pub(crate) digest: Digest,
+}
+
+/// What a pattern leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// An upstream.
+    Upstream(RouteIndex),
+    /// An operation of Insula's own, by its position among the calls.
+    Call(usize),
 }
 
 impl Blueprint {
@@ -41,7 +55,7 @@ impl Blueprint {
     /// The form for the hot path.
     #[must_use]
     pub fn compile(self) -> Compiled {
-        Compiled { router: Router::new(&self.patterns), blueprint: self }
+        Compiled { router: Router::new(self.patterns.iter().map(|(pattern, _)| pattern)), blueprint: self }
     }
 }
 
@@ -57,6 +71,8 @@ pub struct Compiled {
 pub enum RouteMatch<'a> {
     /// This one.
     Found(&'a Route),
+    /// One to an operation of Insula's own.
+    Call(&'a Arc<Call>),
     /// None for this method; these there are.
     MethodNotAllowed(MethodSet),
     /// None for this path.
@@ -182,10 +198,22 @@ impl Compiled {
         self.blueprint.upstreams.get(index.get())
     }
 
-    /// The routes as they are declared.
+    /// The routes to upstreams as they are declared.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.blueprint.routes
+    }
+
+    /// The routes to operations of Insula's own as they are declared.
+    #[must_use]
+    pub fn calls(&self) -> &[Arc<Call>] {
+        &self.blueprint.calls
+    }
+
+    /// What `insula up --demo` makes.
+    #[must_use]
+    pub const fn demo(&self) -> &Demo {
+        &self.blueprint.demo
     }
 
     /// The route of a request. `path` is the path as it was sent, without query.
@@ -196,12 +224,18 @@ impl Compiled {
     /// it: the request must be refused.
     pub fn match_route(&self, method: &str, path: &str) -> Result<RouteMatch<'_>, PathError> {
         Ok(match self.router.find(method, path)? {
-            Match::Found(route) => {
-                self.routes().get(usize::from(route)).map_or(RouteMatch::NotFound, RouteMatch::Found)
-            }
+            Match::Found(number) => self.way(number).unwrap_or(RouteMatch::NotFound),
             Match::MethodNotAllowed(allowed) => RouteMatch::MethodNotAllowed(allowed),
             Match::NotFound => RouteMatch::NotFound,
         })
+    }
+
+    fn way(&self, number: u16) -> Option<RouteMatch<'_>> {
+        let (_, way) = self.blueprint.patterns.get(usize::from(number))?;
+        match *way {
+            Way::Upstream(index) => self.routes().get(index.get()).map(RouteMatch::Found),
+            Way::Call(position) => self.calls().get(position).map(RouteMatch::Call),
+        }
     }
 
     /// Names the version of the whole blueprint: the digest of its text.

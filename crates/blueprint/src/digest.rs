@@ -11,7 +11,7 @@ use crate::{
         AddOn, AfterTrial, Aggregate, Digest, Limit, LimitIndex, LimitKind, Meter, OnExceed, Overage, Per,
         Plan, Price, QuotaWindow, RateWindow, Seats,
     },
-    read::At,
+    read::Item,
     values::{Bound, Feature},
 };
 use insula_kernel::{Currency, Decimal, Scale};
@@ -80,7 +80,7 @@ struct Lot<'a> {
 pub(crate) struct Within<'a> {
     pub(crate) limits: &'a [&'a Limit],
     pub(crate) meters: &'a [&'a Meter],
-    pub(crate) routes: &'a [At<RawRoute>],
+    pub(crate) routes: &'a [Item<RawRoute>],
     pub(crate) plans: &'a [&'a str],
 }
 
@@ -152,9 +152,11 @@ fn definition<'a>(limit: &'a Limit, within: &Within<'a>) -> Option<Definition<'a
         }
         LimitKind::Rate { window, burst, per, routes: counted } => {
             let pattern =
-                |route: &'a At<RawRoute>| route.value.pattern.0.as_ref().map(|text| text.value.as_str());
+                |route: &'a Item<RawRoute>| route.value.pattern.0.as_ref().map(|text| text.value.as_str());
+            let of_upstreams: Vec<_> =
+                within.routes.iter().filter(|route| route.value.api.is_none()).collect();
             let mut routes: Vec<_> =
-                counted.iter().filter_map(|index| pattern(within.routes.get(index.get())?)).collect();
+                counted.iter().filter_map(|index| pattern(of_upstreams.get(index.get())?)).collect();
             routes.sort_unstable();
             Definition::Rate { window: *window, per: *per, burst: *burst, routes }
         }

@@ -5,14 +5,17 @@
 //! what would be right. A [`Blueprint`] exists only if [`check`] found no error, so [`Blueprint::compile`] can't fail.
 //! No clock, no randomness, and no I/O except reading one directory in [`load`].
 
+mod calls;
 mod check;
 mod compile;
 mod declared;
+mod demo;
 mod diagnostics;
 mod digest;
 mod json;
 mod model;
 mod names;
+mod operations;
 mod path;
 mod pattern;
 mod permission;
@@ -22,7 +25,9 @@ mod schema;
 mod values;
 mod wire;
 
+pub use calls::{Call, CallSegment, Filler};
 pub use compile::{Blueprint, Compiled, RouteMatch};
+pub use demo::{Demo, DemoCall, DemoKey, DemoMember, DemoProject};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use json::parse_price;
 pub use model::{
@@ -32,6 +37,7 @@ pub use model::{
     Trial, Upstream, UpstreamIndex,
 };
 pub use names::Permissions;
+pub use operations::Operations;
 pub use path::PathError;
 pub use pattern::MethodSet;
 pub use permission::{Holder, OwnPermission, PermissionId, PermissionSet, own};
@@ -46,48 +52,61 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// The file of a blueprint in its directory.
 pub const FILE_NAME: &str = "blueprint.toml";
 
-/// Checks the text of a blueprint. `file_name` is what diagnostics call it.
+/// Checks the text of a blueprint that has no routes to Insula's own operations; with such, see [`Operations::check`].
+/// `file_name` is what diagnostics call it.
 ///
 /// # Errors
 ///
 /// Every mistake that was found, warnings included, in the order of the file.
 pub fn check(file_name: &str, text: &str) -> Result<Blueprint, Diagnostics> {
-    check::check(file_name, text)
+    Operations::default().check(file_name, text)
 }
 
-/// Checks the bytes of a blueprint, which must be UTF-8.
-///
-/// # Errors
-///
-/// Every mistake that was found.
-pub fn check_bytes(file_name: &str, bytes: &[u8]) -> Result<Blueprint, Diagnostics> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => check(file_name, text),
-        Err(error) => Err(check::not_utf8(file_name, bytes, error.valid_up_to())),
+/// How blueprints are checked where these operations are.
+impl Operations {
+    /// Checks the text of a blueprint. `file_name` is what diagnostics call it.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that was found, warnings included, in the order of the file.
+    pub fn check(&self, file_name: &str, text: &str) -> Result<Blueprint, Diagnostics> {
+        check::check(file_name, text, self)
     }
-}
 
-/// Reads and checks the blueprint of a directory, or a file named directly.
-///
-/// # Errors
-///
-/// That the file can't be read, or every mistake that was found in it.
-pub fn load(path: &Path) -> Result<Blueprint, Diagnostics> {
-    let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
-    let name = file.display().to_string();
-    let mut bytes = Vec::new();
-    // One byte more than allowed, to tell a file that is too large without reading all of it.
-    let most = MAX_BYTES as u64 + 1;
-    match File::open(&file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)) {
-        Ok(_) => check_bytes(&name, &bytes),
-        Err(error) => {
-            let help = "name a directory with a blueprint.toml, or the file itself";
-            Err(Diagnostics::whole_file(
-                &name,
-                "blueprint.unreadable",
-                format!("can't be read: {error}"),
-                help,
-            ))
+    /// Checks the bytes of a blueprint, which must be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that was found.
+    pub fn check_bytes(&self, file_name: &str, bytes: &[u8]) -> Result<Blueprint, Diagnostics> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.check(file_name, text),
+            Err(error) => Err(check::not_utf8(file_name, bytes, error.valid_up_to())),
+        }
+    }
+
+    /// Reads and checks the blueprint of a directory, or a file named directly.
+    ///
+    /// # Errors
+    ///
+    /// That the file can't be read, or every mistake that was found in it.
+    pub fn load(&self, path: &Path) -> Result<Blueprint, Diagnostics> {
+        let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+        let name = file.display().to_string();
+        let mut bytes = Vec::new();
+        // One byte more than allowed, to tell a file that is too large without reading all of it.
+        let most = MAX_BYTES as u64 + 1;
+        match File::open(&file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)) {
+            Ok(_) => self.check_bytes(&name, &bytes),
+            Err(error) => {
+                let help = "name a directory with a blueprint.toml, or the file itself";
+                Err(Diagnostics::whole_file(
+                    &name,
+                    "blueprint.unreadable",
+                    format!("can't be read: {error}"),
+                    help,
+                ))
+            }
         }
     }
 }

@@ -148,6 +148,18 @@ impl Pointer {
     pub fn find<'j>(&self, document: &'j serde_json::Value) -> Option<&'j serde_json::Value> {
         self.names.iter().try_fold(document, |value, name| value.get(&**name))
     }
+
+    /// Puts a value there. What stands in its way is replaced.
+    pub fn put(&self, document: &mut serde_json::Value, value: serde_json::Value) {
+        let mut place = document;
+        for name in &self.names {
+            if !place.is_object() {
+                *place = serde_json::Value::Object(serde_json::Map::new());
+            }
+            place = &mut place[&**name];
+        }
+        *place = value;
+    }
 }
 
 /// As in a blueprint: names with dots between them.

@@ -116,11 +116,11 @@ impl Pattern {
         let (method, path) =
             text.split_once(' ').ok_or_else(|| ("the pattern has no method".to_owned(), example()))?;
         let method = Method::of_pattern(method).ok_or_else(|| {
-            let known = METHODS.join(", ");
-            (
-                format!("{} is no method", crate::diagnostics::quoted(method)),
-                format!("one of {known}, or `*` for all"),
-            )
+            let shown = crate::diagnostics::quoted(method);
+            // `CONNECT` opens tunnels, `TRACE` echoes credentials.
+            let is_never_served = method == "CONNECT" || method == "TRACE";
+            let why = if is_never_served { "is never forwarded" } else { "is no method" };
+            (format!("{shown} {why}"), format!("one of {}, or `*` for all", METHODS.join(", ")))
         })?;
         let inner = path
             .strip_prefix('/')
@@ -147,6 +147,15 @@ impl Pattern {
             Segment::One | Segment::Rest => None,
         })
     }
+}
+
+/// The parameters `{name}` of a pattern that was parsed, each with the position of its segment.
+pub(crate) fn named(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    let path = text.split_once(" /").map_or("", |(_, path)| path);
+    path.split('/').enumerate().filter_map(|(position, segment)| {
+        let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+        (!name.starts_with('*')).then_some((name, position))
+    })
 }
 
 fn segment<'t>(

@@ -38,6 +38,23 @@ impl<T: Read> Read for At<T> {
     }
 }
 
+/// A member of a list that has a shape of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Item<T> {
+    pub(crate) value: T,
+    pub(crate) at: Place,
+    /// Whether nothing in it was reported. Where something was, what seems to be missing may only be wrong.
+    pub(crate) clean: bool,
+}
+
+impl<T: Read> Read for Item<T> {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let before = report.count();
+        let value = T::read(value, at, report)?;
+        Some(Self { value, at: at.clone(), clean: report.count() == before })
+    }
+}
+
 /// What may be left out. What is there but can't be read counts as left out, once it is reported.
 impl<T: Read> Read for Option<T> {
     fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
@@ -435,7 +452,7 @@ macro_rules! same_schema {
     )+};
 }
 
-same_schema!(At, Required);
+same_schema!(At, Item, Required);
 
 impl<T: JsonSchema> JsonSchema for Map<T> {
     fn inline_schema() -> bool {

@@ -6,7 +6,8 @@ use crate::{
 };
 use insula_kernel::{Decimal, Span};
 use serde::Serialize;
-use toml::de::DeValue;
+use serde_json::Value as Json;
+use toml::{Spanned, de::DeValue};
 
 /// The longest time-out or interval that makes sense for one request.
 const LONGEST: Span = Span::from_hours(24);
@@ -45,6 +46,10 @@ pub(crate) struct Positive(pub(crate) u64);
 /// A whole number of at least zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Natural(pub(crate) u64);
+
+/// Whatever JSON can say, written in TOML.
+#[derive(Clone, Debug)]
+pub(crate) struct Document(pub(crate) Json);
 
 /// How far a limit goes on a plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -119,6 +124,36 @@ fn lasting(text: &str) -> Option<Span> {
 
 fn ttl(text: &str) -> Option<Span> {
     span(text).filter(|span| (HELD.0..=HELD.1).contains(span))
+}
+
+impl Read for Document {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let json = match value {
+            DeValue::String(text) => Some(Json::from(text.as_ref())),
+            DeValue::Integer(_) => i64::read(value, at, report).map(Json::from),
+            DeValue::Boolean(flag) => Some(Json::from(*flag)),
+            DeValue::Datetime(time) => Some(Json::from(time.to_string())),
+            DeValue::Float(number) => match number.as_str().parse::<serde_json::Number>() {
+                Ok(number) => Some(Json::Number(number)),
+                Err(_) => wrong_type("a number that JSON has", value, at, report),
+            },
+            DeValue::Array(items) => {
+                let read = |item: &Spanned<DeValue<'_>>| {
+                    Self::read(item.get_ref(), &item.span(), report).map(|item| item.0)
+                };
+                items.iter().map(read).collect::<Option<Vec<_>>>().map(Json::from)
+            }
+            DeValue::Table(fields) => {
+                let mut object = serde_json::Map::new();
+                for (name, field) in fields.iter() {
+                    let field = Self::read(field.get_ref(), &field.span(), report)?;
+                    object.insert(name.get_ref().to_string(), field.0);
+                }
+                Some(Json::Object(object))
+            }
+        };
+        json.map(Self)
+    }
 }
 
 impl Read for Lasting {
@@ -338,6 +373,7 @@ schemas! {
     Positive: "Positive" = { "type": "integer", "minimum": 1 };
     Natural: "Natural" = { "type": "integer", "minimum": 0 };
     Bound: "Bound" = { "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }], "examples": [100, "unlimited"] };
+    Document: "Document" = { "description": "Any JSON.", "examples": [{ "url": "https://example.com" }] };
     Feature: "Feature" = { "type": ["string", "boolean", "integer"], "examples": ["community", true, 30] };
 }
 

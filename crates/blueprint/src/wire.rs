@@ -6,6 +6,7 @@ use crate::{
     read::{Read, wrong_type},
     values::schemas,
 };
+use serde_json::Value as Json;
 use toml::de::DeValue;
 
 /// The type of an event.
@@ -23,6 +24,21 @@ pub(crate) struct JsonPath(pub(crate) Pointer);
 /// The name of a field of a reply's header, in lower case.
 #[derive(Clone, Debug)]
 pub(crate) struct FieldName(pub(crate) String);
+
+/// What a parameter or a place is filled with: something of the request, or always the same.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// `$path.name`: a segment of the path.
+    Path(String),
+    /// `$query.name`: a parameter of the query.
+    Query(String),
+    /// `$org`: the caller's own organization.
+    Organization,
+    /// `$.name`: a place in a JSON body.
+    Body(Pointer),
+    /// Anything else.
+    Constant(Json),
+}
 
 /// The longest type of an event, name of a property on a way, and name of a field, in bytes.
 const LONGEST: usize = 64;
@@ -86,6 +102,61 @@ impl Read for JsonPath {
     }
 }
 
+impl Source {
+    fn of_text(text: &str) -> Option<Self> {
+        let name = |name: &str| is_field_name(name).then(|| name.to_owned());
+        match text.strip_prefix('$') {
+            None => Some(Self::Constant(text.into())),
+            Some("org") => Some(Self::Organization),
+            Some(rest) => match rest.split_once('.')? {
+                ("", way) => names(way).map(Self::Body),
+                ("path", rest) => name(rest).map(Self::Path),
+                ("query", rest) => name(rest).map(Self::Query),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Read for Source {
+    fn read(value: &DeValue<'_>, at: &Place, report: &mut Report<'_>) -> Option<Self> {
+        match value {
+            DeValue::Boolean(flag) => Some(Self::Constant((*flag).into())),
+            DeValue::Integer(_) => i64::read(value, at, report).map(|number| Self::Constant(number.into())),
+            DeValue::Array(_) => {
+                let texts = Vec::<String>::read(value, at, report)?;
+                Some(Self::Constant(texts.into()))
+            }
+            DeValue::String(text) => {
+                let found = Self::of_text(text);
+                if found.is_none() {
+                    let message = format!("{} is nothing of a request", quoted(text));
+                    let help = "use `$path.name`, `$query.name`, `$org` or a place such as `$.company.name`; a text without `$` stands for itself";
+                    report.error(at, "blueprint.pointer", message, help);
+                }
+                found
+            }
+            _ => wrong_type(
+                "a place such as \"$.name\", a text, a whole number, true, false or a list of texts",
+                value,
+                at,
+                report,
+            ),
+        }
+    }
+}
+
+/// The names of a place that is a key: as a property, names with dots between them.
+pub(crate) fn place(key: &str, at: &Place, report: &mut Report<'_>) -> Option<Pointer> {
+    let found = names(key);
+    if found.is_none() {
+        let message = format!("{} is no place in a JSON document", quoted(key));
+        let help = "use names of letters, digits, `_` and `-` with dots between them, such as \"owner.email\"; at most 8";
+        report.error(at, "blueprint.pointer", message, help);
+    }
+    found
+}
+
 /// A token, by RFC 9110, section 5.6.2.
 fn is_field_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -109,6 +180,13 @@ schemas! {
     EventType: "EventType" = { "type": "string", "pattern": "^[a-z][a-z0-9_.-]{0,63}$", "examples": ["request", "job.finished"] };
     Property: "Property" = { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}(\\.[A-Za-z0-9_-]{1,64}){0,7}$", "examples": ["usage.total"] };
     JsonPath: "JsonPath" = { "type": "string", "pattern": "^\\$(\\.[A-Za-z0-9_-]{1,64}){1,8}$", "examples": ["$.usage.total"] };
+    Source: "Source" = {
+        "anyOf": [
+            { "type": ["string", "integer", "boolean"] },
+            { "type": "array", "items": { "type": "string" } },
+        ],
+        "examples": ["$path.id", "$query.tenant", "$org", "$.company.name", "active"],
+    };
     FieldName: "FieldName" = { "type": "string", "maxLength": 64, "examples": ["X-Units"] };
 }
 

@@ -1,8 +1,8 @@
 //! What a compiled blueprint answers.
 
 use insula_blueprint::{
-    Bound, Compiled, Cost, Feature, LimitIndex, LimitKind, PathError, Per, PermissionSet, QuotaWindow,
-    RateWindow, RouteMatch, check, load, own, schema,
+    Bound, Compiled, Cost, Feature, LimitIndex, LimitKind, Operations, PathError, Per, PermissionSet,
+    QuotaWindow, RateWindow, RouteMatch, check, own, schema,
 };
 use insula_kernel::Span;
 use insula_rating::Interval;
@@ -249,13 +249,13 @@ fn a_route_says_what_a_request_needs_and_counts() {
 #[test]
 fn the_hello_blueprint_is_good() {
     let directory = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../blueprints/hello");
-    let blueprint = load(&directory).unwrap_or_else(|found| panic!("{found}"));
+    let blueprint = Operations::default().load(&directory).unwrap_or_else(|found| panic!("{found}"));
     assert!(blueprint.warnings().is_empty(), "{}", blueprint.warnings());
     let blueprint = blueprint.compile();
     assert_eq!(blueprint.product().key_prefix, "ak");
     assert_eq!(blueprint.plans()[1].prices[0].amount.amount(), "29.00");
     assert_eq!(
-        load(Path::new("/nowhere")).map(drop).unwrap_err().iter().next().unwrap().code,
+        Operations::default().load(Path::new("/nowhere")).map(drop).unwrap_err().iter().next().unwrap().code,
         "blueprint.unreadable"
     );
 }
@@ -371,7 +371,7 @@ fn the_schema_describes_the_language() {
     );
     let route = &schema["definitions"]["Route"];
     assert_eq!(route["additionalProperties"], false);
-    assert_eq!(route["required"], serde_json::json!(["match", "upstream"]));
+    assert_eq!(route["required"], serde_json::json!(["match"]));
     assert!(route["properties"]["match"]["description"].as_str().unwrap().contains("Method and path"));
     let text = schema.to_string();
     assert!(!text.contains("\"null\"") && !text.contains("Raw"), "nothing TOML can't say, no inner names");

@@ -2,7 +2,7 @@
 
 mod support;
 
-use insula_blueprint::{Diagnostics, Severity, check, check_bytes};
+use insula_blueprint::{Diagnostics, Operations, Severity, check};
 use insula_kernel::{Rng as _, SeededRng};
 use support::{Mistake, assert_each_is_found, found};
 
@@ -180,8 +180,7 @@ const MISTAKES: &[Mistake] = &[
     ("permission = \"jobs:create\"", "permission = »\"jobs:write\"", "route_permission"),
     ("permission = \"jobs:create\"", "permission = »\"operator:read\"", "operator_permission"),
     ("upstream = \"jobs\"\npermission", "»upsteam = \"jobs\"\npermission", "unknown_key"),
-    ("upstream = \"jobs\"\npermission", "»api = \"createOrganization\"\npermission", "unsupported"),
-    ("permission = \"jobs:create\"", "»api = \"createOrganization\"", "unsupported"),
+    ("permission = \"jobs:create\"", "»public = true", "unsupported"),
     ("permission = \"jobs:create\"", "hold = { limit = »\"x\" }", "unknown_limit"),
     ("meter = { requests = 2 }", "meter = { »reqs = 2 }", "unknown_meter"),
     ("meter = { requests = 2 }", "meter = { requests = »0 }", "not_positive"),
@@ -238,7 +237,10 @@ fn what_is_no_text_is_refused_before_it_is_read() {
         (first.code, first.line, first.column)
     };
     assert_eq!(only(check("f", "a = 1\nb\0")), ("blueprint.encoding", 2, 2));
-    assert_eq!(only(check_bytes("f", b"a = 1\nb = \xff")), ("blueprint.encoding", 2, 5));
+    assert_eq!(
+        only(Operations::default().check_bytes("f", b"a = 1\nb = \xff")),
+        ("blueprint.encoding", 2, 5)
+    );
     assert_eq!(only(check("f", &" ".repeat((1 << 20) + 1))), ("blueprint.too_large", 1, 1));
     assert!(check("f", &"[".repeat(100_000)).is_err());
     assert!(check("f", "").is_err());

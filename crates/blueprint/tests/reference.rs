@@ -1,10 +1,11 @@
 //! The reference describes the language: its example uses every key, and its text explains every key and value.
 
-use insula_blueprint::{check, schema};
+use insula_blueprint::{Operations, schema};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/reference/blueprint.md");
+const OPENAPI: &str = include_str!("../../../console/openapi.json");
 
 /// The whole blueprint of the page: its first piece of TOML.
 fn example() -> &'static str {
@@ -47,7 +48,8 @@ fn add_used(schema: &Value, table: &str, root: &Value, value: &Value, used: &mut
 
 #[test]
 fn the_example_is_good_and_uses_every_key() {
-    let blueprint = check("example", example()).unwrap_or_else(|found| panic!("{found}"));
+    let operations = Operations::of_openapi(&serde_json::from_str(OPENAPI).unwrap());
+    let blueprint = operations.check("example", example()).unwrap_or_else(|found| panic!("{found}"));
     assert!(blueprint.warnings().is_empty(), "{}", blueprint.warnings());
     let schema = schema();
     let value = toml::from_str(example()).unwrap_or_else(|error| panic!("{error}"));

@@ -51,7 +51,7 @@ pub(crate) fn run(command: &BlueprintCommand, output: &Output) -> Outcome {
 }
 
 fn check(path: &Path, output: &Output) -> Outcome {
-    match insula_blueprint::load(path) {
+    match insula_app::operations().load(path) {
         Err(mistakes) => Err(found(&mistakes)),
         Ok(blueprint) => {
             let warnings = blueprint.warnings();
@@ -70,7 +70,7 @@ fn found(mistakes: &Diagnostics) -> Failed {
 /// The text of a blueprint that has no mistakes.
 fn source(path: &Path) -> Result<String, Failed> {
     let file = if path.is_dir() { path.join(insula_blueprint::FILE_NAME) } else { path.to_owned() };
-    if let Err(mistakes) = insula_blueprint::load(&file) {
+    if let Err(mistakes) = insula_app::operations().load(&file) {
         return Err(found(&mistakes));
     }
     let text = std::fs::read_to_string(&file);

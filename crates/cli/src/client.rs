@@ -4,7 +4,10 @@ use crate::{development::Development, output::Failed};
 use clap::Args;
 use serde_json::{Value as Json, json};
 use std::{path::PathBuf, time::Duration};
-use ureq::{Agent, Body, http::Response};
+use ureq::{
+    Agent, Body,
+    http::{Request, Response},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,6 +29,15 @@ pub(crate) struct Target {
     /// The data folder of `insula up`.
     #[arg(long, default_value = "insula-data")]
     data: PathBuf,
+}
+
+/// Whether an installation knows whose a credential is.
+pub(crate) fn is_recognised(url: &str, token: &str) -> bool {
+    match Client::anonymous(url).with_token(token).get("/v1/me") {
+        Ok(_) => true,
+        // A key or an upstream is nobody who could look at themselves; but it was recognised.
+        Err(failed) => failed.detail.is_some_and(|problem| problem["status"] != json!(401)),
+    }
 }
 
 /// An installation, and how to prove who we are.
@@ -122,6 +134,27 @@ impl Client {
             None => request,
         };
         self.read(request.call())
+    }
+
+    /// A request of whatever method, with JSON or nothing.
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json, Failed> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        let request = match body {
+            Some(_) => request.header("content-type", "application/json"),
+            None => request,
+        };
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        let request = request.body(body).map_err(|error| Failed::new(format!("{method} {path}: {error}")))?;
+        self.read(self.agent.run(request))
+    }
+
+    /// The installation's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     fn read(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Json, Failed> {

@@ -34,7 +34,17 @@ pub(crate) struct Demo {
     pub(crate) org: String,
     pub(crate) email: String,
     pub(crate) password: String,
+    /// The first of its keys.
     pub(crate) api_key: Option<String>,
+    /// The secrets of its keys, by name.
+    #[serde(default)]
+    pub(crate) keys: BTreeMap<String, String>,
+    /// Who is in it besides the owner, by name.
+    #[serde(default)]
+    pub(crate) members: BTreeMap<String, Person>,
+    /// Whether the calls that are made once were made.
+    #[serde(default)]
+    pub(crate) is_called: bool,
 }
 
 impl Development {

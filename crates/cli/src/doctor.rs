@@ -75,7 +75,7 @@ fn look_at_config(path: &Path, findings: &mut Vec<Finding>) -> Outcome {
     findings.push(Finding::of("the configuration can be read", &read));
     let Ok((config, blueprint)) = read else { return Ok(()) };
     if let Some(blueprint) = blueprint {
-        let checked = insula_blueprint::load(&blueprint).map_err(|mistakes| mistakes.to_string());
+        let checked = insula_app::operations().load(&blueprint).map_err(|mistakes| mistakes.to_string());
         findings.push(Finding::of("the blueprint has no mistakes", &checked));
     }
     let free = TcpListener::bind(config.listen).map_err(|error| format!("{}: {error}", config.listen));

@@ -6,6 +6,7 @@
 mod billing;
 mod blueprint;
 mod client;
+mod demo;
 mod development;
 mod doctor;
 mod explain;

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use std::{io::Write as _, process::ExitCode};
 
 /// Where and how the program speaks.
+#[derive(Clone)]
 pub(crate) struct Output {
     json: bool,
 }

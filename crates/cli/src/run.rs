@@ -53,7 +53,7 @@ pub(crate) async fn start(
 
 /// Reads and checks a blueprint, with its text.
 pub(crate) fn read_blueprint(path: &Path) -> Result<Source, Failed> {
-    let checked = insula_blueprint::load(path).map_err(|mistakes| {
+    let checked = insula_app::operations().load(path).map_err(|mistakes| {
         Failed::mistakes(
             format!("the blueprint has mistakes\n\n{mistakes}"),
             json!({ "diagnostics": mistakes }),

@@ -2,7 +2,8 @@
 
 use crate::{
     Outcome,
-    client::Client,
+    client::{self, Client},
+    demo,
     development::{Demo, Development, Person, write_private},
     output::{Failed, Output},
     run,
@@ -23,8 +24,6 @@ use std::{
 };
 
 const OPERATOR: &str = "operator@insula.localhost";
-const DEMO_OWNER: &str = "owner@demo.localhost";
-const DEMO: &str = "demo";
 
 #[derive(Args)]
 pub(crate) struct UpArguments {
@@ -90,7 +89,7 @@ async fn serve(
     known.url = Some(url.to_owned());
     if arguments.demo {
         // Kept before it is used: a sign-up whose password was lost couldn't be done again.
-        known.demo.get_or_insert_with(Demo::fresh);
+        known.demo.get_or_insert_with(Demo::fresh).with_members(blueprint.demo());
     }
     known.write(&arguments.data)?;
     let prepared = {
@@ -99,7 +98,7 @@ async fn serve(
         tokio::task::spawn_blocking(move || -> Result<Development, Failed> {
             issue_tokens(&url, &blueprint, &mut known)?;
             if with_demo {
-                demo(&url, &blueprint, &mut known)?;
+                demo::make(&url, &blueprint, &mut known)?;
             }
             Ok(known)
         })
@@ -108,6 +107,7 @@ async fn serve(
     known.write(&arguments.data)?;
     let folder = folder_of(&arguments.blueprint);
     services.start(blueprint, &folder, url, &known.services, output).await?;
+    let known = called(arguments, url, blueprint, known, output).await?;
     announce(&known, url, blueprint, begun, output);
     loop {
         let ended = services.first_to_end().await;
@@ -116,13 +116,30 @@ async fn serve(
     }
 }
 
+/// Makes the calls of the demo, unless an earlier start did: its services run now.
+async fn called(
+    arguments: &UpArguments,
+    url: &str,
+    blueprint: &Compiled,
+    mut known: Development,
+    output: &Output,
+) -> Result<Development, Failed> {
+    let Some(mut demo) = known.demo.take_if(|demo| arguments.demo && !demo.is_called) else {
+        return Ok(known);
+    };
+    let (url, blueprint, output) = (url.to_owned(), blueprint.clone(), output.clone());
+    let calling = tokio::task::spawn_blocking(move || {
+        demo::call(&url, &blueprint, &mut demo, &output);
+        demo
+    });
+    known.demo = Some(calling.await.map_err(|error| Failed::new(error.to_string()))?);
+    known.write(&arguments.data)?;
+    Ok(known)
+}
+
 /// Issues what each upstream authenticates with, unless an earlier start did and it is good still.
 fn issue_tokens(url: &str, blueprint: &Compiled, known: &mut Development) -> Result<(), Failed> {
-    let is_good = |token: &String| match Client::anonymous(url).with_token(token).get("/v1/me") {
-        Ok(_) => true,
-        // An upstream is nobody who could look at themselves; but it was recognised.
-        Err(failed) => failed.detail.is_some_and(|problem| problem["status"] != json!(401)),
-    };
+    let is_good = |token: &String| client::is_recognised(url, token);
     let names = || blueprint.upstreams().iter().map(|upstream| upstream.name.clone());
     known.services.retain(|upstream, token| names().any(|name| name == *upstream) && is_good(token));
     let missing: Vec<String> = names().filter(|name| !known.services.contains_key(name)).collect();
@@ -181,19 +198,8 @@ fn config(arguments: &UpArguments, known: &mut Development) -> Result<Config, Fa
     })
 }
 
-impl Demo {
-    fn fresh() -> Self {
-        Self {
-            org: DEMO.to_owned(),
-            email: DEMO_OWNER.to_owned(),
-            password: random_text(15, false),
-            api_key: None,
-        }
-    }
-}
-
 /// Random bytes as text, in hexadecimal or base 32.
-fn random_text(bytes: usize, hexadecimal: bool) -> String {
+pub(crate) fn random_text(bytes: usize, hexadecimal: bool) -> String {
     let mut random = vec![0u8; bytes];
     Env::system().rng.fill(&mut random);
     if hexadecimal {
@@ -202,56 +208,10 @@ fn random_text(bytes: usize, hexadecimal: bool) -> String {
     base32_encode(&random)
 }
 
-/// Makes the demo organization and its key, or finds them as an earlier start left them.
-fn demo(url: &str, blueprint: &Compiled, known: &mut Development) -> Result<(), Failed> {
-    let mut client = Client::anonymous(url);
-    let demo = known.demo.get_or_insert_with(Demo::fresh);
-    let body = json!({
-        "organization": { "name": "Demo", "slug": demo.org },
-        "owner": { "email": demo.email, "password": demo.password, "display_name": "Demo Owner" },
-        "client": "native",
-    });
-    match client.post("/v1/signup", &body) {
-        Ok(_) => demo.api_key = None,
-        // Made by an earlier start: its owner's password was kept.
-        Err(failed) if failed.detail.as_ref().is_some_and(|problem| problem["status"] == json!(409)) => {}
-        Err(failed) => return Err(failed),
-    }
-    client.sign_in(&demo.email, &demo.password, Some(&demo.org))?;
-    if demo
-        .api_key
-        .as_ref()
-        .is_some_and(|key| Client::anonymous(url).with_token(key).get("/v1/orgs/demo/limits").is_ok())
-    {
-        return Ok(());
-    }
-    let own: Vec<&str> = blueprint
-        .permissions()
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| !insula_blueprint::own::ALL.iter().any(|own| own.name == *name))
-        .chain(["usage:read"])
-        .collect();
-    let body = json!({ "name": "Demo", "environment": "development", "scopes": own });
-    let made = client.post(&format!("/v1/orgs/{}/api-keys", demo.org), &body)?;
-    demo.api_key = made["secret"].as_str().map(str::to_owned);
-    Ok(())
-}
-
-/// A call to try: the first route that needs no more than its path.
-fn curl(url: &str, blueprint: &Compiled, key: &str) -> Option<String> {
-    let plain = |pattern: &&str| !pattern.contains('{');
-    let routes = || blueprint.routes().iter().map(|route| route.pattern.as_str()).filter(plain);
-    let pattern = routes().find(|pattern| pattern.starts_with("GET ")).or_else(|| routes().next())?;
-    let (method, path) = pattern.split_once(' ')?;
-    let method = if method == "GET" || method == "*" { String::new() } else { format!("-X {method} ") };
-    Some(format!("curl -i {method}-H 'Authorization: Bearer {key}' {url}{path}"))
-}
-
 fn announce(known: &Development, url: &str, blueprint: &Compiled, begun: Instant, output: &Output) {
     let operator = known.operator.as_ref();
     let demo = known.demo.as_ref();
-    let line = demo.and_then(|demo| demo.api_key.as_deref()).and_then(|key| curl(url, blueprint, key));
+    let line = demo.and_then(|demo| demo::curl(url, blueprint, demo));
     let mut text = format!(
         "\n{} runs at {url} (ready after {:.1} s; Ctrl-C stops it)\n\n  Console   {url}/console/\n",
         blueprint.product().name,
@@ -262,6 +222,9 @@ fn announce(known: &Development, url: &str, blueprint: &Compiled, begun: Instant
     }
     if let Some(demo) = demo {
         text.push_str(&format!("  Demo      {}  {}\n", demo.email, demo.password));
+        for person in demo.members.values() {
+            text.push_str(&format!("            {}  {}\n", person.email, person.password));
+        }
     }
     if let Some(line) = &line {
         text.push_str(&format!("\nTry a call:\n\n  {line}\n"));
@@ -272,6 +235,8 @@ fn announce(known: &Development, url: &str, blueprint: &Compiled, begun: Instant
         "operator": operator.map_or(Json::Null, person),
         "demo": demo.map_or(Json::Null, |demo| json!({
             "org": demo.org, "email": demo.email, "password": demo.password, "api_key": demo.api_key, "curl": line,
+            "keys": demo.keys,
+            "members": demo.members.iter().map(|(name, one)| (name.clone(), person(one))).collect::<serde_json::Map<_, _>>(),
         })),
         "services": known.services,
     });

@@ -211,6 +211,77 @@ fn projects_and_keys_of_projects_are_made_from_the_command_line() {
     assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["status"]), (&made["id"], &json!("archived")));
 }
 
+/// What a shell makes of a line: the words after the first, each as it would be handed to a program.
+fn words(line: &str) -> Vec<String> {
+    let (program, _) = line.split_once(' ').unwrap();
+    let script = format!("{program}() {{ for word; do printf '%s\\0' \"$word\"; done; }}; {line}");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    text(&output.stdout).split_terminator('\0').map(str::to_owned).collect()
+}
+
+#[test]
+fn a_demo_is_made_once_and_its_call_works_as_printed() {
+    let folder = folder();
+    let file = folder.path().join("blueprint/blueprint.toml");
+    let more = r#"
+[[routes]]
+match = "POST /things"
+upstream = "things"
+[[routes]]
+match = "GET /mine"
+api = "listProjects"
+[demo]
+organization = "Spring Shop"
+call = { request = "POST /things?fast=1&deep=1", body = { title = "it's $HOME" } }
+[demo.projects.spring]
+name = "Spring"
+[demo.keys.crawler]
+project = "spring"
+environment = "production"
+scopes = ["things:read", "usage:read"]
+[demo.keys.all]
+[[demo.calls]]
+request = "GET /things"
+times = 7
+[[demo.calls]]
+request = "POST /things"
+body = { title = "x" }
+key = "all"
+"#;
+    fs::write(&file, fs::read_to_string(&file).unwrap() + more).unwrap();
+    let mut up = Up::start(folder.path());
+    assert_eq!(up.used(folder.path()), 8, "each call was made as often as it says");
+    let key = up.said("/demo/keys/crawler").to_owned();
+    assert_eq!(up.said("/demo/api_key"), key);
+    let url = up.said("/url").to_owned();
+    let words = words(up.said("/demo/curl"));
+    let printed = [
+        "-i",
+        "-X",
+        "POST",
+        "-H",
+        &format!("Authorization: Bearer {key}"),
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        r#"{"title":"it's $HOME"}"#,
+        &format!("{url}/things?fast=1&deep=1"),
+    ];
+    assert_eq!(words, printed);
+    ask(up.address(), "POST", "/things?fast=1&deep=1", &key, &words[8]);
+    let login =
+        json!({ "email": up.said("/demo/email"), "password": up.said("/demo/password"), "client": "native" });
+    let token = post(up.address(), "/v1/login", "", &login)["access_token"].as_str().unwrap().to_owned();
+    let own = ask(up.address(), "GET", "/mine", &token, "");
+    assert_eq!((&own["items"][0]["slug"], &own["items"][0]["name"]), (&json!("spring"), &json!("Spring")));
+    let keys = format!("/v1/orgs/demo/api-keys?project={}", own["items"][0]["id"].as_str().unwrap());
+    assert_eq!(ask(up.address(), "GET", &keys, &token, "")["items"][0]["environment"], "production");
+    up.signal("-TERM");
+    assert!(up.process.wait().unwrap().success());
+    let again = Up::start(folder.path());
+    assert_eq!((again.said("/demo/keys/crawler"), again.used(folder.path())), (key.as_str(), 9));
+}
+
 #[test]
 fn every_upstream_gets_a_credential_that_stays_the_same() {
     let folder = folder();

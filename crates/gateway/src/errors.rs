@@ -160,6 +160,14 @@ pub(crate) fn path(error: PathError) -> Error {
     Error::new(ErrorKind::Malformed, "request.path", error.detail())
 }
 
+pub(crate) fn query_too_long() -> Error {
+    Error::new(ErrorKind::Malformed, "request.path", "The path and the query are too long.")
+}
+
+pub(crate) fn not_utf8() -> Error {
+    Error::new(ErrorKind::Malformed, "request.path", "A segment of the path is not valid UTF-8.")
+}
+
 pub(crate) fn host() -> Error {
     let detail = "The request needs exactly one `Host`, with a name or address and perhaps a port.";
     Error::new(ErrorKind::Malformed, "request.host", detail)

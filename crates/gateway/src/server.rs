@@ -4,6 +4,7 @@
 //! accepted any more, requests under way are finished within the time given, and what isn't is settled.
 
 mod answer;
+mod calls;
 mod control;
 mod core;
 mod forward;

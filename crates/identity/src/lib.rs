@@ -6,7 +6,9 @@
 //! when somebody signs up with it.)
 
 pub mod api_key;
+pub mod everywhere;
 pub mod http;
+pub mod invitation;
 mod key_limits;
 mod key_token;
 mod live;
@@ -20,6 +22,7 @@ mod store;
 mod token;
 pub mod user;
 
+pub use invitation::InvitationLinks;
 pub use key_limits::{KeyLimit, KeyLimits, KeyRate};
 pub use key_token::{Environment, KeyToken, KeyTokenError, ServiceToken};
 pub use live::{Live, LiveKey, LiveService, OwnLimits, RateOverride, Scopes};

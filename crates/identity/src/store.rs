@@ -5,10 +5,48 @@ use insula_storage::statements;
 statements! {
     catalogue TENANT_STATEMENTS of Tenant;
     Directory LIST_MEMBERS(tenant: Id, after: Id, limit: Int) =
-        "SELECT u.id, u.email, u.display_name, m.role, m.joined_at
+        "SELECT u.id, u.email, u.display_name, u.locked_until, m.role, m.joined_at, m.invited_by
          FROM membership m JOIN user_account u ON u.id = m.user_id
          WHERE m.tenant_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
-    Directory COUNT_MEMBERS(tenant: Id) = "SELECT count(*) FROM membership WHERE tenant_id = $1";
+    Directory FIND_MEMBER(tenant: Id, user: Id) =
+        "SELECT u.id, u.email, u.display_name, u.locked_until, m.role, m.joined_at, m.invited_by
+         FROM membership m JOIN user_account u ON u.id = m.user_id
+         WHERE m.tenant_id = $1 AND m.user_id = $2";
+    // Who was invited has a place as a member has, until the invitation expires.
+    Directory COUNT_MEMBERS(tenant: Id, now: Int) =
+        "SELECT (SELECT count(*) FROM membership WHERE tenant_id = $1)
+              + (SELECT count(*) FROM invitation
+                 WHERE tenant_id = $1 AND accepted_at IS NULL AND canceled_at IS NULL AND expires_at > $2)";
+    Directory MEMBERS_WITH_ROLE(tenant: Id, role: Text) =
+        "SELECT count(*) FROM membership WHERE tenant_id = $1 AND role = $2";
+    Directory MEMBERS_WITH_ADDRESS(tenant: Id, folded: Text) =
+        "SELECT count(*) FROM membership m JOIN user_account u ON u.id = m.user_id
+         WHERE m.tenant_id = $1 AND u.email_folded = $2";
+    Directory SET_ROLE(tenant: Id, user: Id, role: Text) =
+        "UPDATE membership SET role = $3 WHERE tenant_id = $1 AND user_id = $2";
+    Directory REMOVE_MEMBER(tenant: Id, user: Id) = "DELETE FROM membership WHERE tenant_id = $1 AND user_id = $2";
+    Directory LIST_INVITATIONS(tenant: Id, after: Id, limit: Int) =
+        "SELECT id, email, role, teams, invited_by, created_at, sent_at, expires_at FROM invitation
+         WHERE tenant_id = $1 AND id > $2 AND accepted_at IS NULL AND canceled_at IS NULL ORDER BY id LIMIT $3";
+    Directory FIND_INVITATION(tenant: Id, id: Id) =
+        "SELECT id, email, role, teams, invited_by, created_at, sent_at, expires_at FROM invitation
+         WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND canceled_at IS NULL";
+    Directory FIND_INVITATION_TO(tenant: Id, folded: Text) =
+        "SELECT id, email, role, teams, invited_by, created_at, sent_at, expires_at FROM invitation
+         WHERE tenant_id = $1 AND email_folded = $2 AND accepted_at IS NULL AND canceled_at IS NULL";
+    Directory INSERT_INVITATION(
+        tenant: Id, id: Id, email: Text, folded: Text, role: Text, teams: Text, hash: Bytes, by: Id, now: Int,
+        expires_at: Int,
+    ) =
+        "INSERT INTO invitation (tenant_id, id, email, email_folded, role, teams, token_hash, invited_by, created_at,
+                                 sent_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
+    Directory RENEW_INVITATION(tenant: Id, id: Id, hash: Bytes, now: Int, expires_at: Int) =
+        "UPDATE invitation SET token_hash = $3, sent_at = $4, expires_at = $5
+         WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND canceled_at IS NULL";
+    Directory CANCEL_INVITATION(tenant: Id, id: Id, now: Int) =
+        "UPDATE invitation SET canceled_at = $3
+         WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND canceled_at IS NULL";
     Directory LIST_KEYS(tenant: Id, after: Id, project: Id, limit: Int) =
         "SELECT id, project_id, name, environment, scopes, limits, allowed_networks, created_by, created_at, expires_at,
                 revoked_at, replaces, replaced_by
@@ -79,10 +117,53 @@ statements! {
          WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY last_used_at DESC, id LIMIT 200";
     Directory ENDED_SINCE(since: Int) = "SELECT id FROM session WHERE revoked_at >= $1";
 
-    Directory INSERT_MEMBER(tenant: Id, user: Id, role: Text, now: Int) =
-        "INSERT INTO membership (tenant_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)";
+    Directory INSERT_MEMBER(tenant: Id, user: Id, role: Text, now: Int, invited_by: Id) =
+        "INSERT INTO membership (tenant_id, user_id, role, joined_at, invited_by) VALUES ($1, $2, $3, $4, $5)";
     Directory MEMBERSHIPS_OF(user: Id) =
         "SELECT tenant_id, role FROM membership WHERE user_id = $1 ORDER BY joined_at, tenant_id";
+    Directory OFFERED_INVITATION(id: Id) =
+        "SELECT tenant_id, email, role, teams, token_hash, invited_by, expires_at, accepted_at, canceled_at
+         FROM invitation WHERE id = $1";
+    Directory ACCEPT_INVITATION(id: Id, hash: Bytes, user: Id, now: Int) =
+        "UPDATE invitation SET accepted_at = $4, accepted_by = $3
+         WHERE id = $1 AND token_hash = $2 AND accepted_at IS NULL AND canceled_at IS NULL AND expires_at > $4";
+    Directory CANCEL_INVITATION_TO(tenant: Id, folded: Text, now: Int) =
+        "UPDATE invitation SET canceled_at = $3
+         WHERE tenant_id = $1 AND email_folded = $2 AND accepted_at IS NULL AND canceled_at IS NULL";
+    Directory INVITE_FOR(
+        tenant: Id, id: Id, email: Text, folded: Text, role: Text, teams: Text, hash: Bytes, by: Id, now: Int,
+        expires_at: Int,
+    ) =
+        "INSERT INTO invitation (tenant_id, id, email, email_folded, role, teams, token_hash, invited_by, created_at,
+                                 sent_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
+    Directory IS_MEMBER_OF(tenant: Id, folded: Text) =
+        "SELECT count(*) FROM membership m JOIN user_account u ON u.id = m.user_id
+         WHERE m.tenant_id = $1 AND u.email_folded = $2";
+    Directory PEOPLE_OF(tenant: Id, now: Int) =
+        "SELECT (SELECT count(*) FROM membership WHERE tenant_id = $1),
+                (SELECT count(*) FROM invitation
+                 WHERE tenant_id = $1 AND accepted_at IS NULL AND canceled_at IS NULL AND expires_at > $2),
+                (SELECT count(*) FROM api_key
+                 WHERE tenant_id = $1 AND revoked_at IS NULL AND replaced_by IS NULL
+                 AND (expires_at IS NULL OR expires_at > $2))";
+    Directory LIST_USERS(after: Id, pattern: Text, limit: Int) =
+        "SELECT id, email, display_name, is_operator, created_at, last_sign_in_at FROM user_account
+         WHERE id > $1 AND (email_folded LIKE $2 OR lower(display_name) LIKE $2) ORDER BY id LIMIT $3";
+    Directory COUNT_ALL(now: Int) =
+        "SELECT (SELECT count(*) FROM user_account),
+                (SELECT count(*) FROM api_key WHERE revoked_at IS NULL AND replaced_by IS NULL
+                 AND (expires_at IS NULL OR expires_at > $1))";
+    Directory KEYS_TO_REVOKE(org: Id, environment: Text, made_before: Int, now: Int) =
+        "SELECT tenant_id, id, name, environment, created_at FROM api_key
+         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)
+         AND ($1 IS NULL OR tenant_id = $1) AND ($2 IS NULL OR environment = $2) AND ($3 IS NULL OR created_at < $3)
+         ORDER BY tenant_id, id";
+    Directory KEY_TO_REVOKE(id: Id, now: Int) =
+        "SELECT tenant_id, id, name, environment, created_at FROM api_key
+         WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+    Directory REVOKE_KEY_OF(id: Id, now: Int) =
+        "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     Directory ALL_MEMBERS() = "SELECT tenant_id, user_id, role FROM membership";
     Directory ALL_KEYS(now: Int) =
         "SELECT tenant_id, id, project_id, secret_hash, environment, scopes, limits, allowed_networks, expires_at

@@ -3,11 +3,14 @@
 use crate::{
     PasswordHasher,
     store::{
-        ALL_OPERATORS, COUNT_OPERATORS, FIND_CREDENTIALS, FIND_USER, INSERT_USER, LOCK_USER, RENAME_USER,
-        SIGN_IN_FAILED, SIGNED_IN,
+        ALL_OPERATORS, COUNT_ALL, COUNT_OPERATORS, FIND_CREDENTIALS, FIND_USER, INSERT_USER, LIST_USERS,
+        LOCK_USER, RENAME_USER, SIGN_IN_FAILED, SIGNED_IN,
     },
 };
-use insula_kernel::{Env, Error, ErrorKind, FieldError, Instant, Result, Secret, Span, UserId};
+use insula_access::{AuthorizedOperator, ListUsers, ReadOverview};
+use insula_kernel::{
+    Env, Error, ErrorKind, FieldError, Instant, Page, PageRequest, Result, Secret, Span, UserId,
+};
 use insula_storage::{PlatformTx, Storage, Store, Worker, args, row};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,6 +81,12 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// What it is compared by.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
 }
 
 /// A new user.
@@ -122,6 +131,28 @@ pub async fn exists(tx: &mut PlatformTx, email: &Email) -> Result<bool> {
     let found: Option<Credentials> =
         tx.fetch_optional(&FIND_CREDENTIALS, args![email.folded.as_str()]).await?;
     Ok(found.is_some())
+}
+
+/// A page of everyone who has an account and whose address or name contains a text.
+pub async fn list(
+    tx: &mut PlatformTx,
+    _proof: &AuthorizedOperator<ListUsers>,
+    contains: &str,
+    page: PageRequest,
+) -> Result<Page<User>> {
+    let after = page.after.map_or(UserId::MIN, |cursor| UserId::from_uuid(cursor.id()));
+    let rows =
+        tx.fetch_all(&LIST_USERS, args![after, insula_tenancy::pattern(contains), page.limit + 1]).await?;
+    Ok(Page::cut(rows, page, |user: &User| user.id.uuid()))
+}
+
+/// How many accounts there are, and how many API keys in use.
+pub async fn count_all(
+    tx: &mut PlatformTx,
+    now: Instant,
+    _proof: &AuthorizedOperator<ReadOverview>,
+) -> Result<(i64, i64)> {
+    Ok(tx.fetch_one(&COUNT_ALL, args![now]).await?)
 }
 
 /// A user.

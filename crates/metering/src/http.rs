@@ -5,7 +5,7 @@ mod limits;
 mod usage;
 
 pub use events::{RejectedEvent, Reported};
-pub use limits::{Counted, Limit, Limits, LiveLimit, LiveLimits, Stocks};
+pub use limits::{Counted, Limit, Limits, LiveLimit, LiveLimits, Stocks, shown as shown_limit};
 pub use usage::{Usage, UsageBucket};
 
 use crate::{SettlerHandle, ingest::Ingest};

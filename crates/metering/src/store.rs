@@ -11,7 +11,7 @@ pub(crate) use billed::{
 pub(crate) use query::{
     BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events,
     day_meters, day_rollups, day_series, event, exact_totals, forget_holds, hold, key_uses, of_day,
-    orgs_of_days, rollups, series, series_of, series_sums, totals, values,
+    orgs_of_all, orgs_of_days, rollups, rollups_of_all, series, series_of, series_sums, totals, values,
 };
 
 use crate::{
@@ -225,6 +225,14 @@ statements! {
     Ledger FORGET_HOLDS(before: Int, limit: Int) =
         "DELETE FROM hold WHERE (tenant_id, id) IN
              (SELECT tenant_id, id FROM hold WHERE COALESCE(ended_at, expires_at) < $1 LIMIT $2)";
+    Ledger ROLLUPS_OF_ALL(meter: Text, span: Text, from: Int, to: Int) =
+        "SELECT start_at, CAST(sum(quantity / 4294967296) AS BIGINT), CAST(sum(quantity % 4294967296) AS BIGINT)
+         FROM usage_rollup WHERE meter = $1 AND span = $2 AND start_at >= $3 AND start_at < $4
+         GROUP BY start_at ORDER BY start_at";
+    Ledger ORGS_OF_ALL(meter: Text, span: Text, from: Int, to: Int) =
+        "SELECT tenant_id, CAST(sum(quantity / 4294967296) AS BIGINT), CAST(sum(quantity % 4294967296) AS BIGINT)
+         FROM usage_rollup WHERE meter = $1 AND span = $2 AND start_at >= $3 AND start_at < $4
+         GROUP BY tenant_id";
     Ledger ORGS_OF_DAYS(from: Int, to: Int) =
         "SELECT DISTINCT tenant_id, start_at FROM usage_rollup WHERE span = 'day' AND start_at >= $1 AND start_at < $2
          ORDER BY tenant_id, start_at";

@@ -4,6 +4,7 @@
 //! the [settler](crate::SettlerHandle::flush) first.
 
 pub mod billed;
+mod everyone;
 mod explain;
 mod grouped;
 mod report;
@@ -11,6 +12,7 @@ mod restore;
 mod step;
 mod windows;
 
+pub use everyone::{most, of_all};
 pub use explain::{Crossing, EventRecord, TakenHold, crossings, event, hold};
 pub use grouped::{GroupedBucket, Grouping, Together, grouped};
 pub use report::{Share, busiest, shares, total};

@@ -117,6 +117,13 @@ impl Anchor {
         moved.map_or(self.at, |zoned| instant(&zoned))
     }
 
+    /// Year, month and day of an instant on the local calendar.
+    #[must_use]
+    pub fn date(&self, at: Instant) -> (i16, i8, i8) {
+        let date = self.zoned(at).date();
+        (date.year(), date.month(), date.day())
+    }
+
     /// How many midnights of the local calendar lie in `(from, to]`: below zero if `to` comes first.
     #[must_use]
     pub fn days_between(&self, from: Instant, to: Instant) -> i64 {

@@ -67,6 +67,7 @@ columns! {
     kernel::KeyId: Uuid, |v| kernel::KeyId::from_uuid(v);
     kernel::RequestId: Uuid, |v| kernel::RequestId::from_uuid(v);
     kernel::AdmissionId: Uuid, |v| kernel::AdmissionId::from_uuid(v);
+    kernel::InvitationId: Uuid, |v| kernel::InvitationId::from_uuid(v);
     kernel::SubscriptionId: Uuid, |v| kernel::SubscriptionId::from_uuid(v);
     kernel::AuditId: Uuid, |v| kernel::AuditId::from_uuid(v);
     kernel::MessageId: Uuid, |v| kernel::MessageId::from_uuid(v);

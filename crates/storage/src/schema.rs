@@ -40,7 +40,8 @@ pub(crate) const fn migrations(store: Store) -> &'static [Migration] {
     match store {
         Store::Directory => migrations!("directory":
             1 "0001_accounts_organizations_keys",
-            2 "0002_projects_teams_services"
+            2 "0002_projects_teams_services",
+            3 "0003_invitations"
         ),
         Store::Ledger => migrations!("ledger":
             1 "0001_plans_subscriptions_usage",

@@ -57,6 +57,7 @@ value_from! {
     kernel::KeyId => Id, |v| v.uuid();
     kernel::RequestId => Id, |v| v.uuid();
     kernel::AdmissionId => Id, |v| v.uuid();
+    kernel::InvitationId => Id, |v| v.uuid();
     kernel::SubscriptionId => Id, |v| v.uuid();
     kernel::AuditId => Id, |v| v.uuid();
     kernel::MessageId => Id, |v| v.uuid();

@@ -16,11 +16,11 @@ mod text;
 pub use http::{State, StockBound, api};
 pub use live::{Live, LiveOrganization, LiveProject, Status, Turn};
 pub use organization::{
-    NewOrganization, Organization, create, describe, find, get, list, load, set_service, set_status,
-    slug_taken, update,
+    NewOrganization, Organization, Wanted, count_all, create, deactivate, describe, find, get, list, load,
+    parts_of, set_plan, set_service, set_status, slug_taken, slug_taken_at, update, update_any,
 };
 pub use project::{Project, ProjectKeys, ProjectStatus};
 pub use slug::{Slug, SlugError};
 pub use store::{PLATFORM_STATEMENTS, TENANT_STATEMENTS};
 pub use team::Team;
-pub use text::check_name;
+pub use text::{check_name, pattern};

@@ -179,6 +179,18 @@ impl Live {
         self.organizations.insert(&organization.id.clone(), &Arc::new(organization));
     }
 
+    /// Lets an organization be found by another slug, and no longer by the one it had.
+    pub fn rename(&self, id: OrgId, slug: &str) {
+        let Some(before) = self.get(id).filter(|before| &*before.slug != slug) else { return };
+        let slug: Arc<str> = slug.into();
+        self.slugs.insert(&slug, &id);
+        self.change(id, |organization| organization.slug = Arc::clone(&slug));
+        // Unless another organization took it meanwhile.
+        if self.by_slug(&before.slug) == Some(id) {
+            self.slugs.remove(&before.slug);
+        }
+    }
+
     /// Changes what requests know of an organization, and its epoch with it.
     pub fn change(&self, id: OrgId, change: impl Fn(&mut LiveOrganization)) {
         self.organizations.update(&id, |organization| {

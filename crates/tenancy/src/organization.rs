@@ -2,11 +2,15 @@
 
 use crate::{
     LiveOrganization, Slug, Status,
-    store::{ALL_FOR_REQUESTS, GET, GET_ANY, INSERT, LIST, RENAME, SET_STATUS},
+    store::{
+        ALL_FOR_REQUESTS, COUNT_BY_STATUS_AND_PLAN, GET, GET_ANY, INSERT, LIST, PARTS_OF, RENAME, SET_PLAN,
+        SET_STATUS, UPDATE_ANY,
+    },
     text,
 };
 use insula_access::{
-    Authorized, AuthorizedOperator, ListOrganizations, SuspendOrganization, UpdateOrganization,
+    Authorized, AuthorizedOperator, DeactivateOrganization, ListOrganizations, ReadOrganizationOf,
+    ReadOverview, SuspendOrganization, UpdateOrganization, UpdateOrganizationOf,
 };
 use insula_kernel::{Env, Epoch, Error, ErrorKind, Instant, OrgId, Page, PageRequest, Result};
 use insula_storage::{
@@ -110,8 +114,14 @@ pub async fn create(
 /// The error for a slug that another organization has.
 #[must_use]
 pub fn slug_taken(slug: &Slug) -> Error {
+    slug_taken_at(slug, "/organization/slug")
+}
+
+/// The same for a slug that stands elsewhere in a request.
+#[must_use]
+pub fn slug_taken_at(slug: &Slug, pointer: &str) -> Error {
     let detail = format!("`{slug}` is taken; choose another address.");
-    Error::conflict_at("/organization/slug", "organization.slug_taken", detail)
+    Error::conflict_at(pointer, "organization.slug_taken", detail)
 }
 
 /// The organization whose transaction it is.
@@ -159,16 +169,108 @@ pub async fn update(
     get(tx).await
 }
 
-/// A page of all organizations whose name or slug contains a text, for operators.
+/// Which organizations are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// A part of their name or slug.
+    pub contains: &'a str,
+    /// Where they stand, if that matters.
+    pub status: Option<Status>,
+    /// The plan they are on, if that matters.
+    pub plan: Option<&'a str>,
+}
+
+/// A page of the organizations that are asked for, for operators.
 pub async fn list(
     tx: &mut PlatformTx,
     _proof: &AuthorizedOperator<ListOrganizations>,
-    contains: &str,
+    wanted: Wanted<'_>,
     page: PageRequest,
 ) -> Result<Page<Organization>> {
     let after = page.after.map_or(OrgId::MIN, |cursor| OrgId::from_uuid(cursor.id()));
-    let rows = tx.fetch_all(&LIST, args![after, text::pattern(contains), page.limit + 1]).await?;
+    let Wanted { contains, status, plan } = wanted;
+    let status = status.map(Status::as_str);
+    let values = args![after, text::pattern(contains), status, plan.map(str::to_owned), page.limit + 1];
+    let rows = tx.fetch_all(&LIST, values).await?;
     Ok(Page::cut(rows, page, |organization: &Organization| organization.id.uuid()))
+}
+
+/// How many organizations there are of each status and plan.
+pub async fn count_all(
+    tx: &mut PlatformTx,
+    _proof: &AuthorizedOperator<ReadOverview>,
+) -> Result<Vec<(Status, String, i64)>> {
+    let rows: Vec<(String, String, i64)> = tx.fetch_all(&COUNT_BY_STATUS_AND_PLAN, args![]).await?;
+    rows.into_iter()
+        .map(|(status, plan, count)| Ok((status.parse().map_err(Error::internal)?, plan, count)))
+        .collect()
+}
+
+/// How many projects in use and teams an organization has.
+pub async fn parts_of(
+    tx: &mut PlatformTx,
+    _proof: &AuthorizedOperator<ReadOrganizationOf>,
+    id: OrgId,
+) -> Result<(i64, i64)> {
+    Ok(tx.fetch_one(&PARTS_OF, args![id]).await?)
+}
+
+/// Changes an organization's name or slug on the operator's behalf; what isn't said stays.
+pub async fn update_any(
+    tx: &mut PlatformTx,
+    env: &Env,
+    actor: &Actor,
+    _proof: &AuthorizedOperator<UpdateOrganizationOf>,
+    id: OrgId,
+    name: Option<&str>,
+    slug: Option<&Slug>,
+) -> Result<Organization> {
+    let before = find(tx, id).await?.ok_or_else(|| Error::not_found("organization"))?;
+    let (new_name, new_slug) =
+        (name.unwrap_or(&before.name), slug.map_or(before.slug.as_str(), Slug::as_str));
+    if (new_name, new_slug) == (before.name.as_str(), before.slug.as_str()) {
+        return Ok(before);
+    }
+    let values = args![id, new_slug, new_name, env.now()];
+    tx.execute(&UPDATE_ANY, values).await.map_err(|error| match slug {
+        Some(slug) if error.violates_unique("organization", &["slug"]) => slug_taken_at(slug, "/slug"),
+        _ => error.into(),
+    })?;
+    let detail = json!({
+        "name": { "before": before.name, "after": new_name },
+        "slug": { "before": before.slug, "after": new_slug },
+    });
+    let entry = AuditEntry { action: "organization.updated", target: id.to_string(), detail };
+    tx.audit(env, id, actor, entry).await?;
+    find(tx, id).await?.ok_or_else(|| Error::not_found("organization"))
+}
+
+/// Notes which plan an organization is on, as its subscription says.
+pub async fn set_plan(tx: &mut PlatformTx, env: &Env, id: OrgId, plan: &str) -> Result<()> {
+    tx.execute(&SET_PLAN, args![id, plan, env.now()]).await?;
+    Ok(())
+}
+
+/// Closes an organization, for good: nobody enters it any more. The message tells the ledger to end its subscription.
+pub async fn deactivate(
+    tx: &mut PlatformTx,
+    env: &Env,
+    actor: &Actor,
+    _proof: &AuthorizedOperator<DeactivateOrganization>,
+    id: OrgId,
+    reason: Option<&str>,
+) -> Result<Organization> {
+    let before = find(tx, id).await?.ok_or_else(|| Error::not_found("organization"))?;
+    if matches!(before.status, Status::Deactivated | Status::Erased) {
+        let detail = format!("The organization is {} already.", before.status);
+        return Err(Error::new(ErrorKind::Conflict, "organization.status", detail));
+    }
+    tx.execute(&SET_STATUS, args![id, Status::Deactivated.as_str(), env.now()]).await?;
+    let action = "organization.deactivated";
+    let detail = json!({ "before": before.status, "after": Status::Deactivated, "reason": reason });
+    tx.audit(env, id, actor, AuditEntry { action, target: id.to_string(), detail: detail.clone() }).await?;
+    tx.publish(env, id, &Message { kind: action, payload: detail }).await?;
+    find(tx, id).await?.ok_or_else(|| Error::not_found("organization"))
 }
 
 /// Takes an organization out of service, or back into it.

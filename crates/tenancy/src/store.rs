@@ -57,6 +57,7 @@ statements! {
          ON CONFLICT (tenant_id, team_id, user_id) DO UPDATE SET role = excluded.role";
     Directory LEAVE_TEAM(tenant: Id, id: Id, user: Id) =
         "DELETE FROM team_member WHERE tenant_id = $1 AND team_id = $2 AND user_id = $3";
+    Directory LEAVE_TEAMS(tenant: Id, user: Id) = "DELETE FROM team_member WHERE tenant_id = $1 AND user_id = $2";
     Directory REMOVE_TEAM_MEMBERS(tenant: Id, id: Id) =
         "DELETE FROM team_member WHERE tenant_id = $1 AND team_id = $2";
 }
@@ -69,9 +70,23 @@ statements! {
     Directory GET_ANY(id: Id) =
         "SELECT id, slug, name, status, plan, version, created_at, updated_at FROM organization WHERE id = $1";
     Directory ALL_FOR_REQUESTS() = "SELECT id, slug, status FROM organization";
-    Directory LIST(after: Id, pattern: Text, limit: Int) =
+    Directory LIST(after: Id, pattern: Text, status: Text, plan: Text, limit: Int) =
         "SELECT id, slug, name, status, plan, version, created_at, updated_at FROM organization
-         WHERE id > $1 AND (slug LIKE $2 OR lower(name) LIKE $2) ORDER BY id LIMIT $3";
+         WHERE id > $1 AND (slug LIKE $2 OR lower(name) LIKE $2)
+         AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR plan = $4) ORDER BY id LIMIT $5";
+    Directory UPDATE_ANY(id: Id, slug: Text, name: Text, now: Int) =
+        "UPDATE organization SET slug = $2, name = $3, updated_at = $4, version = version + 1 WHERE id = $1";
+    Directory SET_PLAN(id: Id, plan: Text, now: Int) =
+        "UPDATE organization SET plan = $2, updated_at = $3, version = version + 1 WHERE id = $1 AND plan <> $2";
+    Directory COUNT_BY_STATUS_AND_PLAN() =
+        "SELECT status, plan, count(*) FROM organization GROUP BY status, plan ORDER BY status, plan";
+    Directory PARTS_OF(tenant: Id) =
+        "SELECT (SELECT count(*) FROM project WHERE tenant_id = $1 AND status = 'active'),
+                (SELECT count(*) FROM team WHERE tenant_id = $1)";
+    Directory JOIN_TEAM(tenant: Id, id: Id, user: Id, now: Int) =
+        "INSERT INTO team_member (tenant_id, team_id, user_id, role, added_at)
+         SELECT tenant_id, id, $3, 'member', $4 FROM team WHERE tenant_id = $1 AND id = $2
+         ON CONFLICT (tenant_id, team_id, user_id) DO NOTHING";
     Directory SET_STATUS(id: Id, status: Text, now: Int) =
         "UPDATE organization SET status = $2, updated_at = $3, version = version + 1 WHERE id = $1";
     Directory ALL_PROJECTS() = "SELECT tenant_id, id, slug, team_id, status FROM project";

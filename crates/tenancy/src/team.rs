@@ -2,15 +2,16 @@
 
 use crate::{
     store::{
-        COUNT_TEAMS, DELETE_TEAM, FIND_TEAM, FIND_TEAM_MEMBER, INSERT_TEAM, LEAVE_TEAM, LIST_TEAM_MEMBERS,
-        LIST_TEAMS, PROJECTS_OF_TEAM, PUT_TEAM_MEMBER, RELEASE_PROJECTS, REMOVE_TEAM_MEMBERS, UPDATE_TEAM,
+        COUNT_TEAMS, DELETE_TEAM, FIND_TEAM, FIND_TEAM_MEMBER, INSERT_TEAM, JOIN_TEAM, LEAVE_TEAM,
+        LEAVE_TEAMS, LIST_TEAM_MEMBERS, LIST_TEAMS, PROJECTS_OF_TEAM, PUT_TEAM_MEMBER, RELEASE_PROJECTS,
+        REMOVE_TEAM_MEMBERS, UPDATE_TEAM,
     },
     text,
 };
 use insula_access::{Authorized, CreateTeam, DeleteTeam, ListTeams, UpdateTeam};
-use insula_kernel::{Env, Error, ErrorKind, Instant, Page, PageRequest, Result, TeamId, UserId};
+use insula_kernel::{Env, Error, ErrorKind, Instant, OrgId, Page, PageRequest, Result, TeamId, UserId};
 use insula_storage::{
-    FromRow, Row, StoreError, StoreResult, TenantTx, args,
+    FromRow, PlatformTx, Row, StoreError, StoreResult, TenantTx, args,
     journal::{Actor, AuditEntry, Message},
 };
 use insula_web::Patch;
@@ -254,6 +255,18 @@ pub async fn remove_member(
         return Err(Error::not_found("member of the team"));
     }
     record(tx, env, actor, "team.member_removed", id, json!({ "user": user })).await
+}
+
+/// Takes someone who leaves the organization out of all its teams.
+pub async fn leave_all(tx: &mut TenantTx, user: UserId) -> Result<()> {
+    tx.execute(&LEAVE_TEAMS, args![user]).await?;
+    Ok(())
+}
+
+/// Lets a member who was invited to it join a team; one that is gone by now is passed over.
+pub async fn join(tx: &mut PlatformTx, env: &Env, org: OrgId, id: TeamId, user: UserId) -> Result<()> {
+    tx.execute(&JOIN_TEAM, args![org, id, user, env.now()]).await?;
+    Ok(())
 }
 
 /// A page of who is in a team.

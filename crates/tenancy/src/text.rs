@@ -16,6 +16,7 @@ pub fn check_name(text: &str, pointer: &str) -> Result<String, Error> {
 }
 
 /// What a name is looked for by: a part of it in lower case, without what `LIKE` gives a meaning to.
-pub(crate) fn pattern(contains: &str) -> String {
+#[must_use]
+pub fn pattern(contains: &str) -> String {
     format!("%{}%", contains.to_lowercase().replace(['%', '_', '\\'], ""))
 }

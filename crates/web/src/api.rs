@@ -158,6 +158,7 @@ pub struct Endpoint {
     reply: Option<SchemaOf>,
     status: u16,
     text: Option<&'static str>,
+    file: Option<&'static str>,
     idempotent: bool,
 }
 
@@ -184,6 +185,7 @@ impl Endpoint {
             reply: None,
             status: 204,
             text: None,
+            file: None,
             idempotent: false,
         }
     }
@@ -242,6 +244,14 @@ impl Endpoint {
     #[must_use]
     pub const fn or_text(mut self, media_type: &'static str) -> Self {
         self.text = Some(media_type);
+        self
+    }
+
+    /// It answers 200 with a file of this media type.
+    #[must_use]
+    pub const fn replies_file(mut self, media_type: &'static str) -> Self {
+        self.file = Some(media_type);
+        self.status = 200;
         self
     }
 
@@ -311,6 +321,9 @@ impl Endpoint {
         }
         if let Some(media_type) = self.text {
             done["content"][media_type] = json!({ "schema": { "type": "string" } });
+        }
+        if let Some(media_type) = self.file {
+            done["content"][media_type] = json!({});
         }
         let problem = generators.replies.subschema_for::<Problem>();
         operation["responses"] = json!({

@@ -45,6 +45,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// Reads a body of JSON as endpoints do, of whatever shape.
+///
+/// # Errors
+/// As for [`Json`]: that it isn't declared to be JSON, is none, or is too large.
+pub async fn read_json(headers: &HeaderMap, body: Body) -> Result<serde_json::Value> {
+    expect_json(headers)?;
+    parse(&read(body).await?)
+}
+
 /// Refuses a body that isn't declared to be JSON.
 pub(crate) fn expect_json(headers: &HeaderMap) -> Result<()> {
     if headers.get(header::CONTENT_TYPE).is_some_and(is_json) {

@@ -1,7 +1,7 @@
 //! Who calls: extractors that hand a handler a proof of authorization, or end the request.
 
 use crate::Failure;
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, RawPathParams};
 use http::request::Parts;
 use insula_access::{
     Authorized, AuthorizedOperator, Caller, OperatorCaller, OperatorOperation, Principal, TenantOperation,
@@ -121,6 +121,18 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
             )
             .into()),
         }
+    }
+}
+
+/// A person who is signed in, or nobody who says who they are.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for SignedIn {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Failure> {
+        if parts.extensions.get::<Credential>().is_none() {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
     }
 }
 

@@ -12,7 +12,7 @@ mod problem;
 mod query;
 
 pub use api::{Api, Endpoint, Method, Needs, document};
-pub use body::{Json, MAX_BODY, Raw};
+pub use body::{Json, MAX_BODY, Raw, read_json};
 pub use caller::{Credential, Entrance, In, Operator, RequestInfo, SignedIn};
 pub use idempotency::{
     IDEMPOTENCY_STATEMENTS, IDEMPOTENCY_TENANT_STATEMENTS, Idempotency, Idempotent, Reply,

@@ -20,13 +20,6 @@ use serde::{Deserialize, Serialize};
 /// The most organizations whose clocks are moved with one request.
 const MOST_CLOCKS: usize = 200;
 
-macro_rules! endpoint {
-    ($method:ident $path:literal $id:literal $text:literal needs $operation:ident) => {
-        Endpoint::new(Method::$method, concat!("/v1/operator/", $path), $id, TAG, $text)
-            .allows_operator::<$operation>()
-    };
-}
-
 pub(super) fn api() -> Api<Platform> {
     Api::default()
         .with(

@@ -221,6 +221,36 @@ impl World {
         made["id"].as_str().unwrap().to_owned()
     }
 
+    /// Someone who was invited to an organization and accepted, with an account made for it: what that was answered.
+    pub async fn member(&self, organization: &Organization, role: &str, email: &str) -> Json {
+        let body = json!({ "email": email, "role": role });
+        let sent =
+            self.post(&organization.path("/invitations"), &organization.token, &body).await.expect(201);
+        let body = json!({
+            "token": token_of(&sent), "password": PASSWORD, "display_name": "Guest", "client": "native",
+        });
+        self.post("/v1/invitations/accept", "", &body).await.expect(200)
+    }
+
+    /// How often the audit log of the directory says that this was done.
+    pub async fn audited(&self, action: &str) -> i64 {
+        use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+        let count =
+            |table: &str| AssertSqlSafe(format!("SELECT count(*) FROM {table} WHERE action = '{action}'"));
+        match self.store.database() {
+            Some(database) => {
+                let mut raw = database.connect("postgres").await;
+                sqlx::query(count("directory.audit")).fetch_one(&mut raw).await.unwrap().try_get(0).unwrap()
+            }
+            None => {
+                let file = self.store.folder().join("data/directory.db");
+                let mut raw =
+                    sqlx::SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+                sqlx::query(count("audit")).fetch_one(&mut raw).await.unwrap().try_get(0).unwrap()
+            }
+        }
+    }
+
     /// The credential of the upstream: its id, and the token.
     pub async fn service(&self) -> (String, String) {
         let body = json!({ "upstream": "things" });
@@ -296,10 +326,16 @@ async fn start(store: &TestStore, blueprint: &str, env: &Env) -> Insula {
         drain_seconds: 5,
         metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
     };
-    let compiled = insula_blueprint::check("blueprint.toml", blueprint)
+    let compiled = insula_app::operations()
+        .check("blueprint.toml", blueprint)
         .unwrap_or_else(|error| panic!("{error}"))
         .compile();
     Insula::start(config, Some((compiled, blueprint.to_owned())), env.clone()).await.unwrap().0
+}
+
+/// The token of an invitation's link.
+pub fn token_of(sent: &Json) -> String {
+    sent["link"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned()
 }
 
 pub fn signup(slug: &str) -> Json {

@@ -2,7 +2,7 @@
 
 use super::fields::{FieldChange, Fields, between, bound};
 use crate::definition::{Definition, Terms};
-use insula_blueprint::{Compiled, Limit, LimitKind, Meter, Route};
+use insula_blueprint::{Call, Compiled, Limit, LimitKind, Meter, Route};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -105,7 +105,16 @@ fn routes(blueprint: &Compiled) -> Fields {
             "hold": route.hold.as_ref().and_then(|hold| limit(hold.limit)),
         })
     };
-    blueprint.routes().iter().map(|route| (route.pattern.clone(), line(route))).collect()
+    let call = |call: &Call| -> Json {
+        let params = (!call.query.is_empty()).then(|| format!("{:?}", call.query));
+        let fields = |fields: &Option<Vec<_>>| fields.as_ref().map(|fields| format!("{fields:?}"));
+        json!({
+            "api": call.operation, "path": format!("{:?}", call.path), "query": params,
+            "body": fields(&call.body), "response": fields(&call.response),
+        })
+    };
+    let calls = blueprint.calls().iter().map(|one| (one.pattern.clone(), call(one)));
+    blueprint.routes().iter().map(|route| (route.pattern.clone(), line(route))).chain(calls).collect()
 }
 
 /// The routes whose feature is there, or that need none.

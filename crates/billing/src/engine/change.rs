@@ -285,6 +285,20 @@ impl Engine<'_> {
         Err(field(pointer, "no_price", detail))
     }
 
+    /// The currency and the interval in which a plan has a price, those of now before others; `None` if nothing need change.
+    pub(crate) async fn nearest_price(&mut self, plan: &str) -> Result<Option<(Currency, Interval)>> {
+        // A plan that there isn't is refused when it is taken.
+        let Ok(version) = current_version(self.tx, plan).await else { return Ok(None) };
+        let definition = self.plan(plan, i64::from(version)).await?;
+        let config = &self.account.config;
+        if definition.price(config.currency, config.interval).is_some() {
+            return Ok(None);
+        }
+        let prices = &definition.prices;
+        let near = prices.iter().find(|price| price.price.currency == config.currency).or(prices.first());
+        Ok(near.map(|near| (near.price.currency, near.interval)))
+    }
+
     async fn take_add_ons(&mut self, config: &mut Config, wanted: &Wanted) -> Result<()> {
         for (name, quantity) in &wanted.add_ons {
             let pointer = || format!("/add_ons/{name}");

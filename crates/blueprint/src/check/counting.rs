@@ -13,12 +13,12 @@ use crate::{
         BodySide, Cost, LastingHold, Limit, LimitIndex, LimitKind, Meter, MeterIndex, REQUEST_EVENT,
         RouteHold,
     },
-    read::{At, Map, Required},
+    read::{At, Item, Map, Required},
 };
 
 /// What a request of a route counts, by meter: as it says, or one on every meter of requests.
 pub(super) fn counted(
-    route: &At<RawRoute>,
+    route: &Item<RawRoute>,
     known: Known<'_>,
     report: &mut Report<'_>,
 ) -> Vec<(MeterIndex, Cost)> {

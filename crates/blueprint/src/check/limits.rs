@@ -11,7 +11,7 @@ use crate::{
         Aggregate, Limit, LimitIndex, LimitKind, Meter, MeterIndex, OnExceed, Per, QuotaWindow, RateWindow,
         RouteIndex,
     },
-    read::{At, Entry},
+    read::{At, Entry, Item},
     values::Bound,
 };
 
@@ -240,16 +240,23 @@ fn routes(limit: &RawLimit, raw: &RawBlueprint, report: &mut Report<'_>) -> Vec<
     let known = || raw.routes.iter().filter_map(|route| route.value.pattern.0.as_ref());
     let mut routes = Vec::new();
     for given in &listed.value {
-        let is_given = |route: &At<crate::declared::RawRoute>| {
+        let is_given = |route: &Item<crate::declared::RawRoute>| {
             route.value.pattern.0.as_ref().is_some_and(|pattern| pattern.value == given.value)
         };
-        let Some(position) = raw.routes.iter().position(is_given) else {
+        let Some(route) = raw.routes.iter().find(|route| is_given(route)) else {
             let message = format!("there is no route {}", quoted(&given.value));
             let help = suggest(&given.value, known().map(|pattern| pattern.value.as_str()), "route");
             report.error(&given.at, "blueprint.unknown_route", message, help);
             continue;
         };
-        let index = RouteIndex::at(position);
+        if route.value.api.is_some() {
+            let message = format!("{} is a route to one of Insula's own operations", quoted(&given.value));
+            let help = "list routes to upstreams; a rate without `routes` counts calls of operations too";
+            report.error(&given.at, "blueprint.limit_shape", message, help);
+            continue;
+        }
+        let of_upstreams = raw.routes.iter().filter(|route| route.value.api.is_none());
+        let index = RouteIndex::at(of_upstreams.take_while(|route| !is_given(route)).count());
         if routes.contains(&index) {
             let message = format!("{} is listed twice", quoted(&given.value));
             report.error(&given.at, "blueprint.duplicate", message, "remove one of the two");

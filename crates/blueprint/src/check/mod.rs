@@ -6,7 +6,9 @@
 mod access;
 mod addons;
 mod billing;
+mod calls;
 mod counting;
+mod demo;
 mod limits;
 mod meters;
 mod money;
@@ -14,6 +16,7 @@ mod overage;
 mod plans;
 mod price;
 mod routes;
+mod shadows;
 mod terms;
 mod upstreams;
 
@@ -22,6 +25,7 @@ use crate::{
     declared::{RawBlueprint, RawProduct, RawUsagePrice},
     diagnostics::{Diagnostics, Place, Report, quoted, suggest},
     model::{Digest, Limit, LimitIndex, LimitKind, PlanIndex, Product},
+    operations::Operations,
     read::{At, Map, Read as _},
     values::is_name,
 };
@@ -38,7 +42,7 @@ const RESERVED_PREFIXES: &[&str] = &[
 const MOST: usize = 1_000;
 
 /// Reads and checks the text of a blueprint.
-pub(crate) fn check(file: &str, text: &str) -> Result<Blueprint, Diagnostics> {
+pub(crate) fn check(file: &str, text: &str, operations: &Operations) -> Result<Blueprint, Diagnostics> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes", text.len());
         return Err(Diagnostics::whole_file(file, "blueprint.too_large", message, "use at most 1 MiB"));
@@ -60,7 +64,7 @@ pub(crate) fn check(file: &str, text: &str) -> Result<Blueprint, Diagnostics> {
         return Err(report.finish());
     }
     let raw = RawBlueprint::read(&DeValue::Table(document.into_inner()), &(0..0), &mut report);
-    let checked = raw.and_then(|raw| resolve(&raw, text, &mut report));
+    let checked = raw.and_then(|raw| resolve(&raw, text, operations, &mut report));
     let failed = report.has_errors();
     let diagnostics = report.finish();
     match checked {
@@ -79,7 +83,12 @@ pub(crate) fn price(
     price::resolve(raw, &price::Context { meter: None, sold: &[currency], clean }, report)
 }
 
-fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Blueprint> {
+fn resolve(
+    raw: &RawBlueprint,
+    text: &str,
+    operations: &Operations,
+    report: &mut Report<'_>,
+) -> Option<Blueprint> {
     let names = access::permissions(raw, report);
     let roles = access::roles(raw, &names, report);
     let meters = meters::meters(raw, report);
@@ -89,8 +98,17 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
     let add_ons = addons::add_ons(offers, &plans, report);
     let billing = billing::billing(raw, report);
     let upstreams = upstreams::upstreams(raw, report);
-    let known = routes::Known { raw, names: &names, meters: &meters, limits: &limits, upstreams: &upstreams };
-    let (routes, patterns) = routes::routes(known, report);
+    let known = routes::Known {
+        raw,
+        names: &names,
+        meters: &meters,
+        limits: &limits,
+        upstreams: &upstreams,
+        operations,
+    };
+    let routes::Routes { routes, calls, patterns } = routes::routes(known, report);
+    let known = demo::Known { raw, names: &names, roles: &roles, plans: &plans, patterns: &patterns };
+    let demo = demo::demo(known, report);
     let product =
         raw.product.0.as_ref().and_then(|product| resolve_product(product, raw, &limits, report))?;
     Some(Blueprint {
@@ -104,7 +122,9 @@ fn resolve(raw: &RawBlueprint, text: &str, report: &mut Report<'_>) -> Option<Bl
         billing,
         upstreams: upstreams.into_iter().flatten().collect(),
         routes,
+        calls,
         patterns,
+        demo,
         warnings: Diagnostics::default(),
         digest: Digest::of(text.as_bytes()),
     })

@@ -1,21 +1,24 @@
 //! Routes: which requests go where, and what each needs.
 
-use super::{MOST, check_count, counting, limits, meters, upstreams};
+use super::{MOST, calls, check_count, counting, limits, meters, shadows, upstreams};
 use crate::{
+    calls::Call,
+    compile::Way,
     declared::{RawBlueprint, RawDurability, RawRoute},
     diagnostics::{Report, quoted, suggest},
     model::{Route, RouteIndex, UpstreamIndex},
     names::{Permissions, holder},
+    operations::Operations,
     pattern::Pattern,
     permission::{Holder, PermissionId},
-    read::At,
+    read::{At, Item, Required},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 const MAX_BODY: u64 = 10_000_000;
-
-/// First segments that Insula itself answers where a host serves both it and the routes.
-const OWN_SEGMENTS: &[&str] = &["v1", "console", ".well-known", "healthz", "readyz"];
 
 /// What routes are checked against.
 #[derive(Clone, Copy)]
@@ -25,32 +28,56 @@ pub(super) struct Known<'a> {
     pub(super) meters: &'a [meters::Declared],
     pub(super) limits: &'a [limits::Declared],
     pub(super) upstreams: &'a [upstreams::Declared],
+    pub(super) operations: &'a Operations,
+}
+
+/// The routes, by what answers them. Patterns number what they lead to in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    pub(super) routes: Vec<Route>,
+    pub(super) calls: Vec<Arc<Call>>,
+    pub(super) patterns: Vec<(Pattern, Way)>,
 }
 
 /// Every route with its pattern, as they are declared.
-pub(super) fn routes(known: Known<'_>, report: &mut Report<'_>) -> (Vec<Route>, Vec<Pattern>) {
+pub(super) fn routes(known: Known<'_>, report: &mut Report<'_>) -> Routes {
     let raw = known.raw;
     check_count(raw.routes.iter().map(|route| &route.at), MOST, "route", report);
-    let mut seen: BTreeMap<Pattern, String> = BTreeMap::new();
-    let mut resolved = Vec::new();
-    for route in &raw.routes {
-        let text = &route.value.pattern.0;
-        let pattern = text.as_ref().and_then(|text| pattern(text, report));
+    let mut seen: BTreeMap<Pattern, &At<String>> = BTreeMap::new();
+    let mut found = Routes::default();
+    for whole in &raw.routes {
+        let route = &whole.value;
+        let text = route.pattern.0.as_ref();
+        let pattern = text.and_then(|text| pattern(text, report));
         if let (Some(text), Some(pattern)) = (text, &pattern) {
             if let Some(first) = seen.get(pattern) {
                 let message =
-                    format!("{} matches what {} matches already", quoted(&text.value), quoted(first));
+                    format!("{} matches what {} matches already", quoted(&text.value), quoted(&first.value));
                 let help = "remove one of the two, or match another method or path";
                 report.error(&text.at, "blueprint.route_duplicate", message, help);
             } else {
-                seen.insert(pattern.clone(), text.value.clone());
-                warn_about_shadow(text, pattern, report);
+                seen.insert(pattern.clone(), text);
+                shadows::warn_of_insula(text, pattern, report);
             }
         }
-        let index = RouteIndex::at(resolved.len());
-        resolved.extend(resolve_route(index, route, pattern, known, report));
+        let (way, pattern) = match &route.api {
+            Some(Required(id)) => {
+                let call = id.as_ref().and_then(|id| calls::call(whole, id, pattern.as_ref(), known, report));
+                found.calls.extend(call.map(Arc::new));
+                (found.calls.len().checked_sub(1).map(Way::Call), pattern)
+            }
+            None => {
+                calls::refuse_without(route, report);
+                let index = RouteIndex::at(found.routes.len());
+                let resolved = resolve_route(index, whole, pattern.as_ref(), known, report);
+                found.routes.extend(resolved);
+                (Some(Way::Upstream(index)), pattern)
+            }
+        };
+        found.patterns.extend(pattern.zip(way));
     }
-    resolved.into_iter().unzip()
+    shadows::refuse_unreachable(&seen, report);
+    found
 }
 
 fn pattern(text: &At<String>, report: &mut Report<'_>) -> Option<Pattern> {
@@ -63,24 +90,15 @@ fn pattern(text: &At<String>, report: &mut Report<'_>) -> Option<Pattern> {
     }
 }
 
-fn warn_about_shadow(text: &At<String>, pattern: &Pattern, report: &mut Report<'_>) {
-    if let Some(first) = pattern.literal_start().next().filter(|first| OWN_SEGMENTS.contains(first)) {
-        let message = format!("Insula itself answers below `/{first}` where one host serves both");
-        let help =
-            "the route works on tenants' hosts; choose another path if it must work on a bare address too";
-        report.warning(&text.at, "blueprint.route_shadowed", message, help);
-    }
-}
-
 fn resolve_route(
     index: RouteIndex,
-    whole: &At<RawRoute>,
-    pattern: Option<Pattern>,
+    whole: &Item<RawRoute>,
+    pattern: Option<&Pattern>,
     known: Known<'_>,
     report: &mut Report<'_>,
-) -> Option<(Route, Pattern)> {
+) -> Option<Route> {
     let (route, raw) = (&whole.value, known.raw);
-    let upstream = route.upstream.0.as_ref().and_then(|name| upstream_index(name, raw, report));
+    let upstream = upstream_of(whole, raw, report);
     let permission = route.permission.as_ref().map(|term| permission_of(term, known.names, raw, report));
     if let Some(feature) = &route.feature {
         check_feature(feature, raw, report);
@@ -88,10 +106,10 @@ fn resolve_route(
     let meters = counting::counted(whole, known, report);
     let hold = route.hold.as_ref().and_then(|hold| counting::hold(hold, known, report));
     let within = counting::within(route, known, report);
-    let strip_prefix = strip_prefix(route, pattern.as_ref(), report);
-    let (text, pattern, upstream) = (route.pattern.0.as_ref()?, pattern?, upstream?);
+    let strip_prefix = strip_prefix(route, pattern, report);
+    let (text, upstream) = (pattern.and(route.pattern.0.as_ref())?, upstream?);
     let upstream_response = known.upstreams.get(upstream.get())?.as_ref()?.timeouts.response;
-    let route = Route {
+    Some(Route {
         index,
         pattern: text.value.clone(),
         upstream,
@@ -106,8 +124,23 @@ fn resolve_route(
         strip_prefix,
         max_body: route.max_body.map_or(MAX_BODY, |size| size.0),
         response_timeout: route.timeout.map_or(upstream_response, |timeout| timeout.0),
-    };
-    Some((route, pattern))
+    })
+}
+
+/// The upstream of a route, which must name one.
+fn upstream_of(route: &Item<RawRoute>, raw: &RawBlueprint, report: &mut Report<'_>) -> Option<UpstreamIndex> {
+    match &route.value.upstream {
+        Some(name) => upstream_index(name.0.as_ref()?, raw, report),
+        None => {
+            // What was meant for it may be among the keys that aren't known.
+            if route.clean {
+                let message = "nothing answers this route".to_owned();
+                let help = "add `upstream = …`, or `api = …` for one of Insula's own operations";
+                report.error(&route.at, "blueprint.missing_key", message, help);
+            }
+            None
+        }
+    }
 }
 
 /// A route for a feature that no plan or add-on has would be one for nobody.

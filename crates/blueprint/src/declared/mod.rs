@@ -1,11 +1,13 @@
 //! The shape of `blueprint.toml` as it is written. The doc comments are what editors show: they become the
 //! descriptions of the JSON Schema.
 
+mod demo;
 mod limits;
 mod offers;
 mod prices;
 mod traffic;
 
+pub(crate) use demo::{RawDemo, RawDemoKey, RawEnvironment};
 pub(crate) use limits::{RawAggregate, RawKind, RawLimit, RawMeter, RawOnExceed, RawPer, RawWindow};
 pub(crate) use offers::{RawAddOn, RawAnchor, RawBilling, RawPlan, RawProration, RawTax};
 pub(crate) use prices::{RawModel, RawOverage, RawPrice, RawSeats, RawTier, RawUsagePrice};
@@ -13,7 +15,7 @@ pub(crate) use traffic::{
     RawBodySide, RawCost, RawDurability, RawHealth, RawMeasured, RawRoute, RawRouteHold, RawUpstream,
 };
 
-use crate::read::{At, Map, Required, table};
+use crate::read::{At, Item, Map, Required, table};
 use serde_json::json;
 
 table! {
@@ -51,9 +53,11 @@ table! {
         /// The services behind Insula.
         #[schemars(default)]
         upstreams: Map<RawUpstream>,
-        /// Which requests go to which upstream, and what each needs and counts.
+        /// Which requests go to which upstream or operation, and what each needs and counts.
         #[schemars(default)]
-        routes: Vec<At<RawRoute>>,
+        routes: Vec<Item<RawRoute>>,
+        /// What `insula up --demo` makes once, so that there is something to try and to see.
+        demo: Option<RawDemo>,
     }
     later {
         "teams", "projects", "workflows", "agents", "collections", "clusters", "jobs", "files", "chat", "policies",

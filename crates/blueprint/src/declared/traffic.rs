@@ -4,7 +4,7 @@ use crate::{
     diagnostics::{Place, Report},
     read::{At, Map, Read, Required, choice, table, wrong_type},
     values::{Lasting, Natural, Positive, Size, Ttl},
-    wire::{EventType, FieldName, JsonPath},
+    wire::{EventType, FieldName, JsonPath, Source},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::json;
@@ -153,15 +153,28 @@ choice! {
 }
 
 table! {
-    /// Requests that go to an upstream.
+    /// Requests that go to an upstream, or to an operation of Insula's own.
     struct RawRoute {
         /// Method and path: `GET /api/jobs/{id}`, `* /files/{*rest}`. `*` is every method, `{name}` one segment,
         /// `{*name}` at the end all that remains, nothing included.
         #[schemars(example = &"POST /api/jobs", regex(pattern = r"^(\*|[A-Z]+) /"))]
         pattern as "match": Required<At<String>>,
-        /// The upstream that answers.
+        /// The upstream that answers: needed where `api` isn't there.
         #[schemars(example = &"scraper")]
-        upstream: Required<At<String>>,
+        upstream: Option<Required<At<String>>>,
+        /// The operation of Insula's own API that answers instead of an upstream, by its id.
+        #[schemars(example = &"listOrganizations")]
+        api: Option<Required<At<String>>>,
+        /// What the parameters of the operation's path and query are, beside `api`. Left out, a parameter of the path is
+        /// the segment of the same name, `org` of an organization's operation the caller's own; the query goes as it is.
+        #[schemars(example = json!({ "org": "$path.id" }))]
+        params: Option<At<Map<At<Source>>>>,
+        /// What the operation's body has where, beside `api`; left out, the body goes as it is.
+        #[schemars(example = json!({ "name": "$.company" }))]
+        body: Option<At<Map<At<Source>>>>,
+        /// What the reply has where, beside `api`; left out, the operation's reply goes as it is.
+        #[schemars(example = json!({ "tenant_id": "$.id" }))]
+        response: Option<At<Map<At<Source>>>>,
         /// The permission a caller needs; left out, every authenticated caller of an organization may.
         #[schemars(example = &"scraping:create")]
         permission: Option<At<String>>,
@@ -190,7 +203,7 @@ table! {
         timeout: Option<Lasting>,
     }
     later {
-        "api", "public", "params", "body", "response", "validate", "transform", "headers", "project", "cache",
+        "public", "validate", "transform", "headers", "project", "cache",
         "approval",
     }
 }

@@ -184,6 +184,18 @@ impl Gate {
         self.count_rates(snapshot, groups, &asker).map(drop).map_err(|(error, _)| error.into())
     }
 
+    /// That nothing in a request to Insula's own API, by a route, names another organization or user than the credential
+    /// is for. A credential for no organization, such as of the operator's staff, contradicts any that is named.
+    pub(crate) fn confirm(&self, credential: &Credential, asked: &Asked<'_>) -> Result<()> {
+        if credential.organization.is_none()
+            && asked.slug.is_none()
+            && !asked.headers.contains_key(super::marks::X_ORG_ID)
+        {
+            return Ok(());
+        }
+        self.tenant_of(credential, asked).map(drop).map_err(|_| errors::tenant_mismatch())
+    }
+
     /// The organization of the credential, if nothing in the request names another.
     fn tenant_of(&self, credential: &Credential, asked: &Asked<'_>) -> Result<Arc<LiveOrganization>> {
         let org = credential.organization.ok_or_else(errors::tenant_missing)?;

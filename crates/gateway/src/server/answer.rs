@@ -1,6 +1,6 @@
 //! What becomes of a request: which side of the house answers it, and what every reply carries.
 
-use super::{core::Core, reply::ReplyBody, upload::Timed};
+use super::{calls, core::Core, reply::ReplyBody, upload::Timed};
 use crate::{
     Admission, Asked, Refusal, Snapshot, errors,
     headers::{self, X_REQUEST_ID},
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use insula_blueprint::{RouteIndex, RouteMatch};
+use insula_blueprint::{Call, RouteIndex, RouteMatch};
 use insula_kernel::{Instant, RequestId};
 use insula_web::RequestInfo;
 use std::{cell::Cell, io::Write as _, net::IpAddr, rc::Rc, sync::Arc};
@@ -36,10 +36,17 @@ pub(crate) struct Arrived {
 
 /// Who answers a request.
 enum Way {
-    /// Insula's own API.
-    Api(Arc<Snapshot>),
+    /// Insula's own API, perhaps by a route of the blueprint.
+    Api(Arc<Snapshot>, Option<Box<Called>>),
     /// The upstream of this route.
     Upstream(Box<Admission>, RouteIndex),
+}
+
+/// The route by which a request is for one of Insula's operations.
+struct Called {
+    call: Arc<Call>,
+    /// The organization that the host names.
+    slug: Option<Box<str>>,
 }
 
 impl Client {
@@ -67,8 +74,8 @@ impl Core {
                 self.forward(client, request, &arrived, admission, route).await
             }
             // Seldom, and larger than what is always there for a request needs to be.
-            Ok((arrived, Way::Api(snapshot))) => {
-                Box::pin(self.ask_api(client, request, &arrived, &snapshot)).await
+            Ok((arrived, Way::Api(snapshot, called))) => {
+                Box::pin(self.ask_api(client, request, &arrived, &snapshot, called)).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -107,8 +114,8 @@ impl Core {
             name
         };
         let way = match self.gateway.hosts.side(name) {
-            Side::Platform => Way::Api(snapshot),
-            Side::Both if host::is_own_path(request.uri().path()) => Way::Api(snapshot),
+            Side::Platform => Way::Api(snapshot, None),
+            Side::Both if host::is_own_path(request.uri().path()) => Way::Api(snapshot, None),
             Side::Both => self.admit(client, request, &arrived, &snapshot, None)?,
             Side::Routes { slug } => self.admit(client, request, &arrived, &snapshot, slug)?,
         };
@@ -124,24 +131,24 @@ impl Core {
         slug: Option<&str>,
     ) -> Result<Way, Refusal> {
         let path = request.uri().path();
-        let route = match snapshot.compiled().match_route(request.method().as_str(), path) {
-            Ok(RouteMatch::Found(route)) => route.index,
-            Ok(RouteMatch::NotFound) => return Err(insula_kernel::Error::not_found("route").into()),
+        match snapshot.compiled().match_route(request.method().as_str(), path) {
+            Ok(RouteMatch::Found(route)) => {
+                let asked = asked(client, request, arrived, slug);
+                let admission = self.gate.admit(&self.lane, snapshot, route.index, &asked)?;
+                Ok(Way::Upstream(admission, route.index))
+            }
+            Ok(RouteMatch::Call(call)) => {
+                let called = Called { call: Arc::clone(call), slug: slug.map(Box::from) };
+                Ok(Way::Api(Arc::clone(snapshot), Some(Box::new(called))))
+            }
+            Ok(RouteMatch::NotFound) => Err(insula_kernel::Error::not_found("route").into()),
             Ok(RouteMatch::MethodNotAllowed(methods)) => {
                 let methods = HeaderValue::from_str(&methods.to_string());
                 let methods = methods.unwrap_or_else(|_| HeaderValue::from_static(""));
-                return Err(Refusal::from(errors::method_not_allowed()).allowing(methods));
+                Err(Refusal::from(errors::method_not_allowed()).allowing(methods))
             }
-            Err(error) => return Err(errors::path(error).into()),
-        };
-        let asked = Asked {
-            id: arrived.id,
-            now: arrived.now,
-            peer: client.address,
-            headers: request.headers(),
-            slug,
-        };
-        Ok(Way::Upstream(self.gate.admit(&self.lane, snapshot, route, &asked)?, route))
+            Err(error) => Err(errors::path(error).into()),
+        }
     }
 
     async fn ask_api(
@@ -150,27 +157,46 @@ impl Core {
         request: Request<Incoming>,
         arrived: &Arrived,
         snapshot: &Snapshot,
+        called: Option<Box<Called>>,
     ) -> Result<Response<ReplyBody>, Refusal> {
         let prefix = &snapshot.compiled().product().key_prefix;
         let identified =
             self.gate.identify(&self.lane, prefix, request.headers(), client.address, arrived.now)?;
         if let Some(identified) = &identified {
+            if let Some(called) = &called {
+                let asked = asked(client, &request, arrived, called.slug.as_deref());
+                self.gate.confirm(&identified.credential, &asked)?;
+            }
             self.gate.count_api_request(snapshot, identified, arrived.now)?;
         }
+        let credential = identified.map(|identified| identified.credential);
         let (mut parts, body) = request.into_parts();
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let info =
             RequestInfo { id: arrived.id, address: client.address, user_agent: user_agent.map(Arc::from) };
         parts.extensions.insert(info);
         parts.extensions.insert(Arc::clone(&self.entrance));
-        if let Some(identified) = identified {
-            parts.extensions.insert(identified.credential);
+        if let Some(credential) = credential {
+            parts.extensions.insert(credential);
         }
         parts.headers.insert(X_REQUEST_ID, arrived.id_header.clone());
-        let body = Timed::new(body, self.gateway.settings.client_idle);
-        let request = Request::from_parts(parts, ApiBody::new(body));
-        Ok(self.gateway.control.answer(request, arrived.id).await?)
+        let body = ApiBody::new(Timed::new(body, self.gateway.settings.client_idle));
+        let call = called.map(|called| called.call);
+        let request = match &call {
+            Some(call) => calls::request_of(call, parts, body, credential).await?,
+            None => Request::from_parts(parts, body),
+        };
+        Ok(self.gateway.control.answer(request, arrived.id, call).await?)
     }
+}
+
+fn asked<'r>(
+    client: &Client,
+    request: &'r Request<Incoming>,
+    arrived: &Arrived,
+    slug: Option<&'r str>,
+) -> Asked<'r> {
+    Asked { id: arrived.id, now: arrived.now, peer: client.address, headers: request.headers(), slug }
 }
 
 /// The reply that tells why there is no other.

@@ -1,12 +1,16 @@
 //! The way to Insula's own API, which runs on a runtime of its own.
 
-use super::reply::{Broken, ReplyBody};
+use super::{
+    calls,
+    reply::{Broken, ReplyBody},
+};
 use crate::errors;
 use axum::{Router, body::Body as ApiBody};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use insula_blueprint::Call;
 use insula_kernel::{Error, RequestId, Result};
 use std::sync::Arc;
 use tokio::{runtime::Handle, sync::mpsc};
@@ -42,11 +46,12 @@ pub struct Control {
 }
 
 impl Control {
-    /// The router's reply to a request.
+    /// The router's reply to a request, as the product's own address for the operation gives it if it came by one.
     pub(crate) async fn answer(
         &self,
         request: Request<ApiBody>,
         id: RequestId,
+        by: Option<Arc<Call>>,
     ) -> Result<Response<ReplyBody>> {
         let router = self.router.clone();
         let head = request.method() == http::Method::HEAD;
@@ -56,7 +61,10 @@ impl Control {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            let response = explained(response, id);
+            let mut response = explained(response, id);
+            if let Some(call) = by {
+                response = calls::reply_of(&call, response).await?;
+            }
             if head { Ok(response.map(|_| Handed::Whole(Bytes::new()))) } else { handed_over(response).await }
         });
         let answered =

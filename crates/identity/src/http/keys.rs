@@ -11,7 +11,7 @@ use axum::{
 };
 use http::StatusCode;
 use insula_access::{CreateKey, ListKeys, RevokeKey, RotateKey, UpdateKey};
-use insula_blueprint::Compiled;
+use insula_blueprint::{Compiled, LimitIndex};
 use insula_kernel::{
     Error, Instant, KeyId, OrgId, Page, PageRequest, ProjectId, Result, Scope as _, Span, UserId,
 };
@@ -313,7 +313,12 @@ async fn revoke_api_key(
 }
 
 fn maker<'a>(state: &'a State, blueprint: &'a Arc<Compiled>, org: OrgId) -> KeyMaker<'a> {
-    KeyMaker { env: &state.env, pepper: &state.pepper, blueprint, bound: (state.key_bound)(org) }
+    KeyMaker {
+        env: &state.env,
+        pepper: &state.pepper,
+        blueprint,
+        bound: (state.bound)(org, LimitIndex::API_KEYS),
+    }
 }
 
 /// A key's id as callers write it: the product's prefix and the public part.

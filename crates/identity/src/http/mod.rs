@@ -1,15 +1,17 @@
-//! Endpoints: signing in, the caller's own account, members, API keys and credentials of upstreams.
+//! Endpoints: signing in, the caller's own account, members and invitations, API keys and credentials of upstreams.
 
 mod account;
 mod cookie;
+mod invitations;
+mod join;
 mod keys;
 mod members;
 mod services;
 mod sign_in;
 
-use crate::{Live, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
+use crate::{InvitationLinks, Live, PasswordHasher, TokenSigner, TokenVerifier, session::RefreshTokens};
 use arc_swap::ArcSwap;
-use insula_blueprint::Compiled;
+use insula_blueprint::{Compiled, LimitIndex};
 use insula_kernel::{Env, Instant, KeyId, Keyring, OrgId, Result};
 use insula_storage::{Storage, TenantTx};
 use insula_web::Api;
@@ -26,8 +28,8 @@ pub type LookedUp<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 pub type LastUse =
     Arc<dyn Fn(TenantTx, RangeInclusive<KeyId>) -> LookedUp<HashMap<KeyId, Instant>> + Send + Sync>;
 
-/// How many API keys an organization may have; `None` is unlimited.
-pub type KeyBound = Arc<dyn Fn(OrgId) -> Option<i64> + Send + Sync>;
+/// How far a limit of stock goes for an organization; `None` is unlimited.
+pub type StockBound = Arc<dyn Fn(OrgId, LimitIndex) -> Option<i64> + Send + Sync>;
 
 /// What the endpoints work with.
 #[derive(Clone)]
@@ -56,12 +58,20 @@ pub struct State {
     pub secure_cookies: bool,
     /// When keys were last used.
     pub last_use: LastUse,
-    /// How many keys an organization may have.
-    pub key_bound: KeyBound,
+    /// How many keys and members an organization may have.
+    pub bound: StockBound,
+    /// Makes and knows the links of invitations.
+    pub invitations: InvitationLinks,
 }
 
 /// The endpoints.
 #[must_use]
 pub fn api() -> Api<State> {
-    sign_in::api().merge(account::api()).merge(members::api()).merge(keys::api()).merge(services::api())
+    sign_in::api()
+        .merge(join::api())
+        .merge(account::api())
+        .merge(members::api())
+        .merge(invitations::api())
+        .merge(keys::api())
+        .merge(services::api())
 }

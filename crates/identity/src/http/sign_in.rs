@@ -115,16 +115,16 @@ pub struct Membership {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct LoginReply {
-    access_token: String,
+pub(super) struct LoginReply {
+    pub(super) access_token: String,
     /// Seconds until the access token expires.
-    expires_in: i64,
-    user: User,
+    pub(super) expires_in: i64,
+    pub(super) user: User,
     /// The organization that the access token is for.
-    organization: Option<Organization>,
-    organizations: Vec<Membership>,
+    pub(super) organization: Option<Organization>,
+    pub(super) organizations: Vec<Membership>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
+    pub(super) refresh_token: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -283,7 +283,7 @@ async fn get_jwks(Extract(state): Extract<State>) -> Json<Jwks> {
 }
 
 /// The organizations that a user belongs to and may enter.
-async fn memberships(tx: &mut PlatformTx, user: UserId) -> Result<Vec<Membership>> {
+pub(super) async fn memberships(tx: &mut PlatformTx, user: UserId) -> Result<Vec<Membership>> {
     let roles = member::memberships_of(tx, user).await?;
     let ids: Vec<OrgId> = roles.iter().map(|(org, _)| *org).collect();
     let organizations = insula_tenancy::describe(tx, &ids).await?;
@@ -300,7 +300,7 @@ async fn memberships(tx: &mut PlatformTx, user: UserId) -> Result<Vec<Membership
 }
 
 /// The organization that is asked for, or the first. One that the user doesn't belong to doesn't exist for them.
-fn choose(organizations: &[Membership], wanted: Option<&str>) -> Result<Option<Membership>> {
+pub(super) fn choose(organizations: &[Membership], wanted: Option<&str>) -> Result<Option<Membership>> {
     let Some(wanted) = wanted else { return Ok(organizations.first().cloned()) };
     let named =
         |organization: &Organization| organization.slug == wanted || organization.id.to_string() == wanted;
@@ -321,7 +321,7 @@ pub fn mint(state: &State, user: UserId, session: SessionId, membership: Option<
 }
 
 /// How a refresh token reaches its holder: as a cookie or in the body.
-fn deliver(state: &State, client: Client, opened: &Opened) -> (Option<String>, Option<String>) {
+pub(super) fn deliver(state: &State, client: Client, opened: &Opened) -> (Option<String>, Option<String>) {
     match client {
         Client::Browser => {
             (Some(cookie::refresh_cookie(opened.refresh_token.as_ref(), state.secure_cookies)), None)
@@ -330,7 +330,7 @@ fn deliver(state: &State, client: Client, opened: &Opened) -> (Option<String>, O
     }
 }
 
-fn with_cookie(mut response: Response, cookie: Option<String>) -> Response {
+pub(super) fn with_cookie(mut response: Response, cookie: Option<String>) -> Response {
     if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }

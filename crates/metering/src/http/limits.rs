@@ -99,7 +99,9 @@ pub struct Limit {
     pub headline: bool,
 }
 
-fn limit(declared: &blueprint::Limit, live: LiveLimit, headline: bool, blueprint: &Compiled) -> Limit {
+/// A limit as it is shown, with where an organization stands with it.
+#[must_use]
+pub fn shown(declared: &blueprint::Limit, live: LiveLimit, headline: bool, blueprint: &Compiled) -> Limit {
     let (kind, window, per, meter) = match declared.kind {
         LimitKind::Quota { window, per, meter } => {
             ("quota", Some(window.name()), per, blueprint.meter(meter))
@@ -199,7 +201,7 @@ pub(super) async fn list_limits(
             live.used = busiest.used;
             live.resets_at = Some(busiest.resets_at);
         }
-        let shown = limit(declared, live, headline == Some(index), &blueprint);
+        let shown = shown(declared, live, headline == Some(index), &blueprint);
         items.push(Limit { busiest: busiest.map(|busiest| busiest.who), ..shown });
     }
     Ok(Json(Limits { as_of: now + state.limits.ahead(proof.organization()), items }))

@@ -2,7 +2,7 @@
 
 use super::{
     ACTIVE_HOLDS, CURRENT, DAY_EVENTS, DAY_METERS, DAY_ROLLUPS, DAY_SERIES, EDGES, FORGET_HOLDS, OF_DAY,
-    ORGS_OF_DAYS, SERIES_OF, TOTALS,
+    ORGS_OF_ALL, ORGS_OF_DAYS, ROLLUPS_OF_ALL, SERIES_OF, TOTALS,
     archive::{Merged, pack, packed_edges, packed_event, packs_in},
     event_columns, step,
 };
@@ -175,6 +175,31 @@ pub(crate) async fn of_day(
     let rows = days
         .flat_map(|(org, day)| [org.into(), Arc::clone(&meter).into(), Step::Day.text().into(), day.into()]);
     tx.fetch_rows(&OF_DAY, rows.collect()).await
+}
+
+/// What all organizations used together in the windows that begin in a stretch of time, those that have any. Meters that
+/// add up.
+pub(crate) async fn rollups_of_all(
+    tx: &mut PlatformTx,
+    meter: &str,
+    step: Step,
+    period: Period,
+) -> StoreResult<Vec<(Instant, i64)>> {
+    let values = args![meter, step.text(), period.start, period.end];
+    let rows: Vec<(Instant, i64, i64)> = tx.fetch_all(&ROLLUPS_OF_ALL, values).await?;
+    Ok(rows.into_iter().map(|(start, high, low)| (start, joined(high, low))).collect())
+}
+
+/// What each organization used in them, in no order.
+pub(crate) async fn orgs_of_all(
+    tx: &mut PlatformTx,
+    meter: &str,
+    step: Step,
+    period: Period,
+) -> StoreResult<Vec<(OrgId, i64)>> {
+    let values = args![meter, step.text(), period.start, period.end];
+    let rows: Vec<(OrgId, i64, i64)> = tx.fetch_all(&ORGS_OF_ALL, values).await?;
+    Ok(rows.into_iter().map(|(org, high, low)| (org, joined(high, low))).collect())
 }
 
 /// A number that was summed up in two parts, kept within what can be represented.
