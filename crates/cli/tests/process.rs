@@ -140,14 +140,6 @@ impl Drop for Up {
 
 /// A request of the API, and the JSON of its reply.
 fn ask(address: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> Json {
-    let reply = ask_anyway(address, method, path, token, body);
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 20"), "{reply}");
-    serde_json::from_str(body).unwrap_or(Json::Null)
-}
-
-/// A request of the API, and its reply, whatever that is.
-fn ask_anyway(address: SocketAddr, method: &str, path: &str, token: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let authorization =
         if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
@@ -158,7 +150,9 @@ fn ask_anyway(address: SocketAddr, method: &str, path: &str, token: &str, body: 
     stream.write_all(request.as_bytes()).unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
-    reply
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 20"), "{reply}");
+    serde_json::from_str(body).unwrap_or(Json::Null)
 }
 
 fn post(address: SocketAddr, path: &str, token: &str, body: &Json) -> Json {
@@ -478,71 +472,4 @@ fn what_is_charged_can_be_seen_and_checked_from_the_command_line() {
     assert_eq!(read(&["blueprint", "plan", "blueprint"])["counts"]["would_pay_more"], 2);
     run(&["blueprint", "apply", "blueprint"]);
     assert_eq!(run(&["blueprint", "plan", "blueprint"]).trim(), "Nothing would change.");
-}
-
-/// A command against the installation of the folder.
-fn against(arguments: &[&str], folder: &Path) -> Output {
-    let (noun, rest) = arguments.split_first().unwrap();
-    let (before, after): (&[&str], &[&str]) =
-        if *noun == "org" { (&[], &["--data", "data"]) } else { (&["--data", "data"], &[]) };
-    insula(&[&[*noun], before, rest, after].concat(), folder)
-}
-
-/// What a command prints with `--json`, if it ends well.
-fn said(arguments: &[&str], folder: &Path) -> Json {
-    let output = against(&[arguments, &["--json"]].concat(), folder);
-    assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-#[test]
-fn organizations_members_and_emergencies_are_for_the_command_line_too() {
-    let folder = folder();
-    let up = Up::start(folder.path());
-    let folder = folder.path();
-    let made = said(
-        &["org", "create", "Acme", "--slug", "acme", "--owner", "ada@acme.test", "--test-clock"],
-        folder,
-    );
-    let token = made["link"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
-    let body =
-        json!({ "token": token, "password": "a long enough one", "display_name": "Ada", "client": "native" });
-    let joined = post(up.address(), "/v1/invitations/accept", "", &body);
-    assert_eq!(joined["organization"]["slug"], "acme");
-    let shown = said(&["org", "show", "acme"], folder);
-    assert_eq!((&shown["members"], &shown["subscription"]["plan"]), (&json!(1), &json!("free")));
-
-    said(&["member", "invite", "bob@demo.test", "--role", "viewer"], folder);
-    let members = said(&["member", "list"], folder);
-    assert_eq!(members["invitations"][0]["email"], "bob@demo.test");
-    let refused = against(&["member", "remove", up.said("/demo/email")], folder);
-    assert!(text(&refused.stderr).contains("member.last_owner"), "{}", text(&refused.stderr));
-    let refused = against(&["member", "role", "nobody@demo.test", "viewer"], folder);
-    assert_eq!(refused.status.code(), Some(1));
-
-    let everything = ["key", "revoke-all", "--reason", "Found in public", "--environment", "development"];
-    let would = said(&[&everything[..], &["--dry-run"]].concat(), folder);
-    assert_eq!(would["revoked"], 1);
-    let unasked = against(&everything, folder);
-    assert!(
-        !unasked.status.success() && text(&unasked.stderr).contains("--yes"),
-        "{}",
-        text(&unasked.stderr)
-    );
-    let key = up.said("/demo/api_key").to_owned();
-    assert_eq!(said(&[&everything[..], &["--yes"]].concat(), folder)["revoked"], 1);
-    let refused = ask_anyway(up.address(), "GET", "/things", &key, "");
-    assert!(refused.contains("access.key_invalid"), "{refused}");
-
-    let suspended = said(&["org", "suspend", "acme", "--reason", "Unpaid"], folder);
-    assert_eq!(suspended["status"], "suspended");
-    let listed = said(&["org", "list", "--status", "suspended"], folder);
-    assert_eq!(listed["items"][0]["slug"], "acme");
-    said(&["org", "reactivate", "acme", "--reason", "Paid"], folder);
-    let unasked = against(&["org", "deactivate", "acme"], folder);
-    assert!(text(&unasked.stderr).contains("--yes"), "{}", text(&unasked.stderr));
-    let closed = said(&["org", "deactivate", "acme", "--reason", "No more use", "--yes"], folder);
-    assert_eq!(closed["status"], "deactivated");
-    let shown = against(&["org", "show", "acme"], folder);
-    assert!(text(&shown.stdout).contains("deactivated"), "{}", text(&shown.stdout));
 }
