@@ -307,7 +307,7 @@ impl World {
         Client::connect(self.address()).unwrap()
     }
 
-    pub(crate) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.store.folder()
     }
 
