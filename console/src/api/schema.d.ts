@@ -383,7 +383,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Compute every sum of some days once more from its events, and say which differ
+         * Compute every sum and invoice of some days once more from its events, and say which differ
          * @description For the operator's staff: needs the permission `operator:read`.
          */
         get: operations["checkLedger"];
@@ -1977,6 +1977,29 @@ export interface components {
             /** @description What each one taken costs. */
             prices: components["schemas"]["PlanPrice"][];
         };
+        /** @description What an event adds to what is charged for a meter. */
+        Added: {
+            /** @description The same, rounded to the currency's smallest unit. An invoice rounds the whole line once. */
+            amount: components["schemas"]["Money"];
+            /**
+             * @description What the event adds to what was used before it in its month, exactly: nothing where that is included, or within the
+             *     limit.
+             */
+            exact: components["schemas"]["Exact"];
+            /** @description The limit, where only what goes beyond it is charged. */
+            limit: string | null;
+            /** @description The meter. */
+            meter: string;
+            /** @description The plan that was in force. */
+            plan: string;
+            /**
+             * Format: int64
+             * @description Its version, whose price this is.
+             */
+            plan_version: number;
+            /** @description The price. */
+            price: components["schemas"]["UsagePrice"];
+        };
         Advanced: {
             /** @description Where the clocks stand. */
             now: components["schemas"]["Instant"];
@@ -2231,10 +2254,17 @@ export interface components {
         };
         /** @description What a check has come to. */
         Checked: {
+            /** @description Where such an invoice isn't that of its events; none if all is well. */
+            differences: components["schemas"]["WrongInvoice"][];
             /** @description The sums that aren't those of their events; none if all is well. */
             discrepancies: components["schemas"]["WrongSum"][];
             /** @description The start of the first day that was checked. */
             from: components["schemas"]["Instant"];
+            /**
+             * Format: uint64
+             * @description How many final invoices and statements have usage of these days.
+             */
+            invoices: number;
             /** @description The end of the last. */
             to: components["schemas"]["Instant"];
         };
@@ -2441,6 +2471,11 @@ export interface components {
              * @description Bytes of the reply's body.
              */
             bytes_out: number;
+            /**
+             * @description What the plan that was in force charges for it, on top of what was used before it: each meter that has a price, and
+             *     each limit that it may go beyond at a price.
+             */
+            charges: components["schemas"]["Added"][];
             /** @description The limits that were checked, in their order, with where each stood then. */
             checks: components["schemas"]["CheckedLimit"][];
             /** @description What that cost, in each currency in which the blueprint in force says what meters cost; only meters that add up. */
@@ -2466,7 +2501,7 @@ export interface components {
             recovered: boolean;
             /** @description The request, as its reply's `X-Request-Id` named it. */
             request: components["schemas"]["RequestId"];
-            /** @description What was reserved, by meter, where it isn't what was used. */
+            /** @description What was reserved, by meter; null for what wasn't a request. */
             reserved: {
                 [key: string]: string;
             } | null;
@@ -4005,7 +4040,7 @@ export interface components {
         Revoked: {
             /** @description Whether nothing was revoked: this is what would be. */
             dry_run: boolean;
-            /** @description Those keys. */
+            /** @description Those keys, the first 1000 of them. */
             keys: components["schemas"]["RevokedKey"][];
             /** @description Of the keys that were named, those that aren't among them: unknown, no longer good, or not what else was said. */
             missing: string[];
@@ -4587,6 +4622,27 @@ export interface components {
         Window: "minute" | "hour" | "day" | "month";
         /** @enum {string} */
         WindowName: "minute" | "hour" | "day" | "month" | "period";
+        /** @description Where an invoice isn't that of its events. */
+        WrongInvoice: {
+            /**
+             * Format: int64
+             * @description How many events the line names.
+             */
+            billed: number;
+            /**
+             * @description A line's events aren't those it names, events stand on no line, or events stand on several.
+             * @enum {string}
+             */
+            fault: "line" | "missing" | "twice";
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            found: number;
+            invoice: components["schemas"]["InvoiceId"];
+            meter: string;
+            org: components["schemas"]["OrgId"];
+        };
         /** @description A sum that isn't that of its events. */
         WrongSum: {
             /** @description What the events come to. */

@@ -6,6 +6,7 @@ use crate::{
 };
 use axum::extract::{Path, State as Extract};
 use insula_access::ExplainRequest;
+use insula_billing::request::{self, Added};
 use insula_blueprint::Compiled;
 use insula_gateway::RefusedRequest;
 use insula_kernel::{
@@ -62,12 +63,15 @@ struct Explanation {
     detail: Option<String>,
     /// The limits that were checked, in their order, with where each stood then.
     checks: Vec<CheckedLimit>,
-    /// What was reserved, by meter, where it isn't what was used.
+    /// What was reserved, by meter; null for what wasn't a request.
     reserved: Option<BTreeMap<String, String>>,
     /// What it used, by meter, in the meter's unit: decimals.
     used: BTreeMap<String, String>,
     /// What that cost, in each currency in which the blueprint in force says what meters cost; only meters that add up.
     costs: Vec<RequestCost>,
+    /// What the plan that was in force charges for it, on top of what was used before it: each meter that has a price, and
+    /// each limit that it may go beyond at a price.
+    charges: Vec<Added>,
     /// What it holds, or held, beyond its own end; null if nothing. Of what ended more than 30 days ago nothing is known.
     hold: Option<HoldTaken>,
     /// Whether it was charged as reserved because its end wasn't seen.
@@ -144,10 +148,16 @@ async fn explain_request(
         }
         _ => Some((*blueprint).clone()),
     };
+    let charges = charges(&platform, proof.organization(), &event).await?;
     let prefix = blueprint.product().key_prefix.clone();
     let costs = costs(&event, &blueprint)?;
     let explained = of_event(id, event, decided_by.as_ref(), &blueprint, &prefix);
-    Ok(Json(Explanation { costs, hold: taken.map(|taken| hold_taken(hold, taken, now)), ..explained }))
+    Ok(Json(Explanation {
+        costs,
+        charges,
+        hold: taken.map(|taken| hold_taken(hold, taken, now)),
+        ..explained
+    }))
 }
 
 /// What the plan doesn't show any more isn't explained either.
@@ -186,6 +196,14 @@ fn costs(event: &EventRecord, blueprint: &Compiled) -> Result<Vec<RequestCost>> 
     found.into_iter().map(cost).collect()
 }
 
+/// What the plan charges for an event.
+async fn charges(platform: &Platform, org: OrgId, event: &EventRecord) -> Result<Vec<Added>> {
+    let adds_up = event.quantities.iter().filter(|(_, amount)| amount.fold == Fold::Add);
+    let used: Vec<_> = adds_up.map(|(meter, amount)| (meter.clone(), amount.quantity.units())).collect();
+    let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Billing).await?;
+    request::added(&mut tx, &platform.env, &platform.blueprint.load_full(), org, event.at, &used).await
+}
+
 /// A version of the blueprint that was in force before, if this release still understands it.
 async fn earlier(platform: &Platform, number: i64) -> Result<Option<Compiled>> {
     let mut tx = platform.storage.platform_read(Store::Ledger, &Worker::Snapshot).await?;
@@ -216,6 +234,7 @@ fn of_refusal(refused: RefusedRequest) -> Explanation {
         reserved: None,
         used: BTreeMap::new(),
         costs: Vec::new(),
+        charges: Vec::new(),
         hold: None,
         recovered: false,
         bytes_in: 0,
@@ -246,6 +265,8 @@ fn of_event(
         used: check.used,
         bound: check.bound,
     });
+    let as_used = (event.kind == "request").then(|| event.quantities.clone());
+    let reserved = event.reserved.or(as_used);
     let key = |key: KeyId| format!("{prefix}_{}", key.digits());
     Explanation {
         request,
@@ -260,11 +281,12 @@ fn of_event(
         outcome: event.outcome,
         detail: None,
         checks: checks.collect(),
-        reserved: event.reserved.map(|reserved| {
+        reserved: reserved.map(|reserved| {
             reserved.into_iter().map(|(meter, amount)| shown((meter, amount.quantity))).collect()
         }),
         used: event.quantities.into_iter().map(|(meter, amount)| shown((meter, amount.quantity))).collect(),
         costs: Vec::new(),
+        charges: Vec::new(),
         hold: None,
         recovered: event.recovered,
         bytes_in: event.bytes_in,

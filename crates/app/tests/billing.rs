@@ -107,6 +107,15 @@ impl Book {
         self.world.post("/v1/operator/clock", &self.operator, &body).await.expect(200);
     }
 
+    /// Pays all that is owed.
+    async fn pay(&self) {
+        for invoice in self.invoices().await.iter().filter(|invoice| invoice["status"] == "open") {
+            let id = invoice["id"].as_str().unwrap();
+            let path = format!("/v1/operator/orgs/acme/invoices/{id}/pay");
+            self.world.post(&path, &self.operator, &Json::Null).await.expect(200);
+        }
+    }
+
     /// Invoices with their lines, the earliest first.
     async fn invoices(&self) -> Vec<Json> {
         let listed = self.get("/invoices?statements=true").await;
@@ -172,6 +181,39 @@ on_both_engines! {
         assert_eq!((events["items"].as_array().unwrap().len(), &events["digest"]), (5, &line["digest"]));
         let rest = format!("/invoices/{id}/lines/2/events?cursor={}", events["next_cursor"].as_str().unwrap());
         assert_eq!(book.get(&rest).await["items"].as_array().unwrap().len(), 3);
+    }
+
+    async fn a_request_says_what_the_plan_charges_for_it(store) {
+        let book = Book::open(store, "pro").await;
+        let (_, key) = book.world.key(&book.org, &["things:read"]).await;
+        let call = async || {
+            let reply = book.world.get("/things", &key).await;
+            reply.expect(200);
+            format!("/explain/{}", reply.header("x-request-id"))
+        };
+        let mut calls = Vec::new();
+        for _ in 0..8 {
+            calls.push(call().await);
+        }
+        let mut all = Vec::new();
+        for call in &calls {
+            let why = book.get(call).await;
+            assert_eq!((&why["reserved"], &why["used"]), (&json!({ "requests": "1" }), &json!({ "requests": "1" })));
+            let [charge] = why["charges"].as_array().unwrap().as_slice() else { panic!("{why}") };
+            assert_eq!((&charge["meter"], &charge["limit"]), (&json!("requests"), &json!("requests_per_day")));
+            assert_eq!((&charge["plan"], &charge["plan_version"]), (&json!("pro"), &json!(1)));
+            assert_eq!((&charge["price"]["unit"], &charge["amount"]["currency"]), (&json!("0.01"), &json!("USD")));
+            all.push(charge["exact"].as_str().unwrap().to_owned());
+        }
+        // Together what the line says.
+        assert_eq!(all, ["0", "0", "0", "0", "0", "0.01", "0.01", "0.01"]);
+        let upcoming = book.get("/invoices/upcoming").await;
+        assert!(lines(&upcoming).contains(&["overage", "requests_per_day", "3", "0.03"].map(str::to_owned)));
+        // Another plan, and what was before it stays.
+        book.advance(&later(&book.now().await, 60)).await;
+        book.post("/subscription/change", json!({ "plan": "team" })).await.expect(200);
+        assert_eq!(book.get(&call().await).await["charges"], json!([]));
+        assert_eq!(book.get(&calls[7]).await["charges"][0]["exact"], "0.01");
     }
 
     async fn a_change_is_charged_as_it_was_previewed(store) {
@@ -272,6 +314,26 @@ on_both_engines! {
         book.post("/subscription/reactivate", json!(null)).await.expect(200);
         book.world.get("/things", &key).await.expect(200);
         assert_eq!(amount(&book.invoices().await.pop().unwrap(), "total"), "29.00");
+    }
+
+    async fn an_end_comes_with_the_period_that_is_paid_for(store) {
+        let book = Book::open(store, "pro").await;
+        let (_, key) = book.world.key(&book.org, &["things:read"]).await;
+        let month = book.subscription().await["period"]["end"].as_str().unwrap().to_owned();
+        book.post("/subscription/cancel", json!({})).await.expect(200);
+        book.advance(&later(&book.now().await, 60)).await;
+        let changed = book.post("/subscription/change", json!({ "interval": "year", "when": "now" })).await.expect(200);
+        let year = changed["period"]["end"].as_str().unwrap().to_owned();
+        assert!(year > later(&month, 300 * DAY), "{changed}");
+        assert_eq!(changed["cancel_at"], year, "the end is still wanted, and what was paid for isn't lost");
+        book.pay().await;
+        book.advance(&later(&month, DAY)).await;
+        let running = book.subscription().await;
+        assert_eq!((running["status"].as_str(), running["cancel_at"].as_str()), (Some("active"), Some(&*year)));
+        book.world.get("/things", &key).await.expect(200);
+        book.advance(&later(&year, 2 * 3_600)).await;
+        let ended = book.subscription().await;
+        assert_eq!((ended["status"].as_str(), ended["canceled_at"].as_str()), (Some("canceled"), Some(&*year)));
     }
 
     async fn what_comes_late_is_billed_as_an_adjustment(store) {

@@ -4,6 +4,8 @@
 
 mod support;
 
+use insula_kernel::OrgId;
+use insula_storage::{Store, Worker, args, statements};
 use insula_testkit::on_both_engines;
 use serde_json::{Value as Json, json};
 use std::{net::SocketAddr, sync::Arc};
@@ -93,6 +95,11 @@ upstream = "things"
 permission = "things:read"
 "#
     )
+}
+
+statements! {
+    catalogue PROBES of Platform;
+    Ledger WARNED() = "SELECT tenant_id, payload FROM outbox WHERE kind = 'limit.threshold_reached'";
 }
 
 async fn limit(world: &World, org: &Organization, name: &str) -> Json {
@@ -346,6 +353,45 @@ on_both_engines! {
         assert_eq!(wrong("meter=requests&group_by=key&window=minute").await, "?window");
         assert_eq!(wrong("meter=requests&key=nonsense").await, "?key");
         assert_eq!(wrong("meter=seconds&property=site").await, "?property");
+    }
+
+    async fn each_warning_is_given_once_whatever_comes_after_it(store) {
+        let mut world = World::with(store, blueprint).await;
+        let (acme, other) = (world.organization("acme").await, world.organization("other").await);
+        let ((_, key), (_, others)) = (world.key(&acme, &["things:*"]).await, world.key(&other, &["things:*"]).await);
+        for _ in 0..15 {
+            world.get("/things", &key).await.expect(200);
+        }
+        world.get("/things", &others).await.expect(200);
+        // Settled in between, and by the next process.
+        limit(&world, &acme, "requests_per_day").await;
+        for _ in 0..3 {
+            world.get("/things", &key).await.expect(200);
+        }
+        world.restart().await;
+        for _ in 0..2 {
+            world.get("/things", &key).await.expect(200);
+        }
+        for _ in 0..3 {
+            world.get("/things", &key).await.problem(429, "quota.exhausted");
+        }
+        limit(&world, &acme, "requests_per_day").await;
+        world.restart().await;
+        world.get("/things", &key).await.problem(429, "quota.exhausted");
+        limit(&world, &acme, "requests_per_day").await;
+        world.stop().await;
+        let storage = world.store.open().await;
+        let mut tx = storage.platform_read(Store::Ledger, &Worker::Relay).await.unwrap();
+        let sent: Vec<(OrgId, String)> = tx.fetch_all(&WARNED, args![]).await.unwrap();
+        let mut warned: Vec<(String, i64)> = Vec::new();
+        for (org, payload) in sent {
+            assert_eq!(org.to_string(), acme.id, "the other has used next to nothing");
+            let message: Json = serde_json::from_str(&payload).unwrap();
+            warned.push((message["limit"].as_str().unwrap().to_owned(), message["level"].as_i64().unwrap()));
+        }
+        warned.sort();
+        let each = ["requests_per_day", "requests_per_month"].into_iter().flat_map(|limit| [80, 90, 100].map(|level| (limit.to_owned(), level)));
+        assert_eq!(warned, each.collect::<Vec<_>>());
     }
 
     async fn the_operator_sees_that_sums_are_those_of_their_events(store) {

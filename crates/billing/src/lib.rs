@@ -7,6 +7,7 @@
 //! is what is charged.
 
 mod account;
+pub mod books;
 mod catalogue;
 mod charges;
 mod definition;
@@ -21,6 +22,7 @@ pub mod overrides;
 pub mod pdf;
 mod plan;
 pub mod quote;
+pub mod request;
 mod store;
 pub mod subscription;
 

@@ -67,6 +67,18 @@ fn shown(why: &Json) -> String {
         let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
         shown.push_str(&format!("  cost     {} {}\n", text(exact), text(currency)));
     }
+    for charge in why["charges"].as_array().into_iter().flatten() {
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+        let beyond = charge["limit"].as_str().map_or_else(String::new, |limit| format!(" beyond {limit}"));
+        shown.push_str(&format!(
+            "  charge   {} {} for {}{beyond} ({} version {})\n",
+            text(&charge["exact"]),
+            text(&charge["amount"]["currency"]),
+            text(&charge["meter"]),
+            text(&charge["plan"]),
+            charge["plan_version"],
+        ));
+    }
     if let Some(hold) = why["hold"].as_object() {
         let text = |name: &str| hold[name].as_str().unwrap_or("–").to_owned();
         let end = match (hold["held"].as_bool(), hold["ended_at"].as_str()) {

@@ -87,6 +87,27 @@ fn nothing_is_lost_between_any_two_steps_on_postgres() {
     nothing_is_lost_between_any_two_steps(Kind::Postgres);
 }
 
+/// Where a route asks for it, what it admitted is on the disk before the upstream hears of it.
+#[test]
+fn a_route_that_is_durable_waits_for_the_disk() {
+    let mut world = World::new(Kind::Sqlite);
+    let reply = world.client().post("/jobs/noted", &world.key, &json!({})).expect(200);
+    assert_eq!(reply["noted"], true, "the upstream finds it in the log");
+    let mut requests = 1;
+    for point in [Failpoint::LogSyncing, Failpoint::LogSynced, Failpoint::RequestDurable] {
+        assert_eq!(world.usage("requests"), requests);
+        let seen = world.seen();
+        world.arm(point, "abort");
+        assert!(world.client().try_post("/jobs/two", &world.key, &json!({})).is_none(), "{}", point.name());
+        world.ended();
+        assert_eq!(world.seen(), seen, "the upstream heard nothing before {}", point.name());
+        world.start();
+        // Nobody saw its end, so it counts as it was reserved.
+        requests += 1;
+        assert_eq!(world.usage("requests"), requests, "it was noted before {}", point.name());
+    }
+}
+
 /// A job is held until its end is known, and no longer, wherever the program dies on the way to that.
 #[test]
 fn an_end_that_is_reported_again_ends_what_it_should() {

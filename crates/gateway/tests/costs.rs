@@ -70,6 +70,7 @@ limits = {{ tokens_per_month = 1, soft_per_day = 1, kilobytes_per_hour = 1, per_
 features = {{ fancy = true, plain = true }}
 [upstreams.app]
 targets = ["http://{app}"]
+timeouts = {{ connect = "2s", response = "500ms", idle = "500ms" }}
 [[routes]]
 match = "POST /chat/answer"
 strip_prefix = "/chat"
@@ -179,6 +180,30 @@ async fn a_stream_whose_client_leaves_early_costs_what_was_reserved() {
     assert_eq!((told.outcome, told.status), (Outcome::ClientGone, 200));
     assert_eq!(told.used, [("requests".to_owned(), 1), ("tokens".to_owned(), 100)]);
     assert_eq!(world.used("tokens_per_month"), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_breaks_off_costs_what_was_reserved() {
+    let world = world(&[("tokens_per_month", 1_000)]).await;
+    let key = world.key();
+    for (count, (what, status, outcome)) in (1..).zip([
+        ("truncate", 200, Outcome::UpstreamFailed),
+        ("truncate-chunked", 200, Outcome::UpstreamFailed),
+        ("stall", 200, Outcome::TimedOut),
+        ("reset", 502, Outcome::UpstreamFailed),
+        ("silence", 504, Outcome::TimedOut),
+    ]) {
+        let reply = world.get(&format!("/talk/act/{what}"), &key).await;
+        assert_eq!((reply.status, reply.whole), (status, status != 200), "{what}");
+        let last = world.told().pop().unwrap();
+        assert_eq!((last.status, last.outcome), (status, outcome), "{what}");
+        assert_eq!(last.used, [("requests".to_owned(), 1), ("tokens".to_owned(), 100)], "{what}");
+        assert_eq!(world.used("tokens_per_month"), 100 * count, "{what}");
+    }
+    // Nothing of it stays reserved: what is left can be used to the last.
+    let rest = json!({ "body": { "usage": { "total": 500 } } });
+    assert_eq!(world.post("/chat/answer", &key, &rest).await.status, 200);
+    assert_eq!(world.used("tokens_per_month"), 1_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,8 @@ use std::{
 const UNPRIVILEGED: u32 = 65_534;
 /// A cluster that no test has used for so long stops and removes itself.
 const IDLE_SECONDS: u32 = 600;
+/// How often it is looked whether one does.
+const LOOK_SECONDS: u32 = 15;
 
 /// A running cluster.
 pub struct Cluster {
@@ -34,7 +36,7 @@ pub struct Database {
 impl Cluster {
     /// The cluster of this user, started if it isn't running; and the lock on it.
     async fn shared() -> (Self, File) {
-        let uid = fs::metadata("/proc/self").map_or(0, |meta| std::os::unix::fs::MetadataExt::uid(&meta));
+        let uid = user();
         let home = std::env::temp_dir().join(format!("insula-test-postgres-{uid}"));
         fs::create_dir_all(&home).expect("a folder for the cluster");
         let lock = File::create(home.join("lock")).expect("a lock file");
@@ -42,7 +44,7 @@ impl Cluster {
         fs::write(home.join("last-use"), "").expect("a note of the use");
         let cluster = match Self::running(&home).await {
             Some(running) => running,
-            None => Self::start(&home, uid == 0).await,
+            None => Self::start(&home, uid == 0, [IDLE_SECONDS, LOOK_SECONDS]).await,
         };
         (cluster, lock)
     }
@@ -54,7 +56,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    async fn start(home: &Path, root: bool) -> Self {
+    /// Starts one in this folder that stops after so many idle seconds, looked at every so many.
+    async fn start(home: &Path, root: bool, idle: [u32; 2]) -> Self {
         let data = home.join("data");
         let _ = fs::remove_dir_all(&data);
         fs::create_dir(&data).expect("the data folder");
@@ -100,8 +103,8 @@ impl Cluster {
         );
         run("pg_ctl", &["-D", folder, "-w", "-o", &options, "-l", &format!("{folder}/log"), "start"]);
         fs::write(home.join("port"), port.to_string()).expect("a note of the port");
-        watch(home, &bin, root);
         let cluster = Self { port };
+        watch(home, &bin, &cluster.url("postgres", "postgres"), root, idle);
         let mut admin = cluster.connect("postgres").await.expect("a connection");
         for role in ["insula_migrate", "insula_tenant", "insula_platform"] {
             execute(&mut admin, &format!("CREATE ROLE {role} LOGIN")).await;
@@ -207,10 +210,20 @@ async fn execute(connection: &mut PgConnection, sql: &str) {
 }
 
 #[expect(clippy::zombie_processes, reason = "the watch is meant to outlive this process")]
-/// Stops the cluster once it has been idle; a process of its own, since no test process lives long enough to do it.
-fn watch(home: &Path, bin: &Path, root: bool) {
+/// Stops the cluster once it has been idle: nobody has asked for a database, and nobody is connected to one, however long
+/// that test takes. A process of its own, since no test process lives long enough to do it.
+fn watch(home: &Path, bin: &Path, url: &str, root: bool, [idle, look]: [u32; 2]) {
     let script = format!(
-        "while [ $(( $(date +%s) - $(stat -c %Y '{home}/last-use') )) -lt {IDLE_SECONDS} ]; do sleep 15; done
+        "used=$(date +%s)
+         while
+           asked=$(stat -c %Y '{home}/last-use' || echo 0)
+           [ \"$asked\" -gt \"$used\" ] && used=$asked
+           [ $(( $(date +%s) - used )) -lt {idle} ]
+         do
+           sleep {look}
+           others=$('{bin}/psql' -Atq -d '{url}' -c \"SELECT count(*) FROM pg_stat_activity WHERE datname <> 'postgres'\")
+           [ \"${{others:-0}}\" -gt 0 ] && used=$(date +%s)
+         done
          '{bin}/pg_ctl' -D '{home}/data' -m immediate stop; rm -f '{home}/port'",
         home = home.display(),
         bin = bin.display(),
@@ -227,6 +240,11 @@ fn watch(home: &Path, bin: &Path, root: bool) {
         fs::set_permissions(home, fs::Permissions::from_mode(0o777)).expect("the folder's mode");
     }
     command.spawn().expect("a watch over the cluster");
+}
+
+/// Who runs the tests.
+fn user() -> u32 {
+    fs::metadata("/proc/self").map_or(0, |meta| std::os::unix::fs::MetadataExt::uid(&meta))
 }
 
 /// Where the server's programs are: the newest of Debian's packages, or the search path.
@@ -246,4 +264,32 @@ fn binaries() -> PathBuf {
         .pop()
         .or_else(on_path)
         .expect("PostgreSQL's server programs (on Debian: apt-get install postgresql)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cluster_stays_as_long_as_a_test_is_connected_and_no_longer() {
+        let root = user() == 0;
+        let home = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).expect("its mode");
+        fs::write(home.path().join("last-use"), "").expect("a note of the use");
+        let cluster = Cluster::start(home.path(), root, [3, 1]).await;
+        let mut admin = cluster.connect("postgres").await.expect("a connection");
+        execute(&mut admin, "CREATE DATABASE t_long").await;
+        drop(admin);
+        let mut long = cluster.connect("t_long").await.expect("a connection");
+        // Longer than a cluster that is idle lives.
+        execute(&mut long, "SELECT pg_sleep(8)").await;
+        drop(long);
+        let stopped = async {
+            while home.path().join("port").exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(60);
+        tokio::time::timeout(patience, stopped).await.expect("it stops when nobody is connected");
+    }
 }

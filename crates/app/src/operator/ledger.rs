@@ -4,8 +4,9 @@ use super::TAG;
 use crate::platform::Platform;
 use axum::extract::State as Extract;
 use insula_access::{CheckLedger, ReadHealth};
+use insula_billing::books::{self, Difference};
 use insula_gateway::TargetHealth;
-use insula_kernel::{Error, Instant, OrgId, Period, Result, Span};
+use insula_kernel::{Error, Instant, InvoiceId, OrgId, Period, Result, Span};
 use insula_metering::{
     archive::{self, Places},
     reconcile::{self, Discrepancy, Figure, Part},
@@ -25,7 +26,7 @@ pub(super) fn api() -> Api<Platform> {
         "/v1/operator/ledger/check",
         "checkLedger",
         TAG,
-        "Compute every sum of some days once more from its events, and say which differ",
+        "Compute every sum and invoice of some days once more from its events, and say which differ",
     )
     .allows_operator::<CheckLedger>()
     .query::<CheckQuery>()
@@ -69,6 +70,32 @@ struct Checked {
     to: Instant,
     /// The sums that aren't those of their events; none if all is well.
     discrepancies: Vec<WrongSum>,
+    /// How many final invoices and statements have usage of these days.
+    invoices: u64,
+    /// Where such an invoice isn't that of its events; none if all is well.
+    differences: Vec<WrongInvoice>,
+}
+
+/// Where an invoice isn't that of its events.
+#[derive(Serialize, JsonSchema)]
+struct WrongInvoice {
+    org: OrgId,
+    invoice: InvoiceId,
+    meter: String,
+    /// A line's events aren't those it names, events stand on no line, or events stand on several.
+    #[schemars(extend("enum" = ["line", "missing", "twice"]))]
+    fault: &'static str,
+    /// How many events the line names.
+    billed: i64,
+    /// How many there are.
+    found: i64,
+}
+
+impl From<Difference> for WrongInvoice {
+    fn from(wrong: Difference) -> Self {
+        let Difference { org, invoice, meter, fault, billed, found } = wrong;
+        Self { org, invoice, meter, fault: fault.name(), billed, found }
+    }
 }
 
 /// A sum that isn't that of its events.
@@ -215,7 +242,9 @@ async fn check_ledger(
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
     let found = reconcile::days(&mut tx, period).await?;
     let discrepancies = found.into_iter().map(WrongSum::from).collect();
-    Ok(Json(Checked { from: period.start, to: period.end, discrepancies }))
+    let (invoices, found) = books::between(&mut tx, period).await?;
+    let differences = found.into_iter().map(WrongInvoice::from).collect();
+    Ok(Json(Checked { from: period.start, to: period.end, discrepancies, invoices, differences }))
 }
 
 async fn get_archive(

@@ -122,6 +122,7 @@ impl Engine<'_> {
             self.account.anchor = self.account.anchor.moved_to(at);
             self.account.period = self.account.anchor.containing(config.interval, at);
             self.account.usage_from = at;
+            self.move_end();
         }
         if self.account.is_charged() {
             let offer = self.offer(&config).await?;

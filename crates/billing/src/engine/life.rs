@@ -84,6 +84,12 @@ impl Engine<'_> {
         self.account.anchor = self.account.anchor.moved_to(at);
         self.account.period = self.account.anchor.containing(self.account.config.interval, at);
         self.account.usage_from = at;
+        self.move_end();
+    }
+
+    /// An end that was to come with a period comes with the one that is paid for now, not in the middle of it.
+    pub(super) fn move_end(&mut self) {
+        self.account.cancel_at = self.account.cancel_at.map(|_| self.account.period.end);
     }
 
     /// There is a way to pay: a trial will be charged when it ends, or now; what was past due for want of one goes on.

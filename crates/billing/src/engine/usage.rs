@@ -1,5 +1,7 @@
 //! What was used, as lines: for each version that was in force in a stretch of time, and each meter.
 
+mod added;
+
 use super::Engine;
 use crate::{
     account::{Config, currency, interval, read, unsigned},
@@ -217,13 +219,9 @@ impl Engine<'_> {
         range: Range,
     ) -> Result<Vec<(Instant, i64)>> {
         let (org, meter) = (self.account.org, terms.meter.as_str());
-        let step = match terms.window.as_str() {
-            "hour" => Step::Hour,
-            "day" => Step::Day,
-            _ => {
-                let more = self.cut_window(range.month.start, period, meter, bound).await?;
-                return Ok((more > 0).then_some((range.month.start, more)).into_iter().collect());
-            }
+        let Some(step) = step_of(&terms.window) else {
+            let more = self.cut_window(range.month.start, period, meter, bound).await?;
+            return Ok((more > 0).then_some((range.month.start, more)).into_iter().collect());
         };
         // Where a whole window stays within the bound, so does every part of it.
         let touched = Period { start: step.start(period.start), end: period.end };
@@ -386,6 +384,15 @@ impl Billed {
             work: json!({ "before": self.amount, "now": now.amount, "rated": now.work }),
             ..now
         })
+    }
+}
+
+/// The steps that a limit's window is one of; `None` for a month.
+fn step_of(window: &str) -> Option<Step> {
+    match window {
+        "hour" => Some(Step::Hour),
+        "day" => Some(Step::Day),
+        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
         Mutex,
@@ -87,28 +87,50 @@ durability = "sync"
 #[derive(Default)]
 pub(crate) struct Seen(AtomicUsize);
 
-/// Answers every request with the last part of its path as the job's name.
-fn upstream() -> (SocketAddr, &'static Seen) {
+/// Answers every request with the last part of its path as the job's name. Of the job `noted` it says whether the request
+/// stood in the write-ahead log, in this folder, when it came.
+fn upstream(log: &'static Path) -> (SocketAddr, &'static Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let seen: &'static Seen = Box::leak(Box::default());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            thread::spawn(move || answer(&stream, seen));
+            thread::spawn(move || answer(&stream, seen, log));
         }
     });
     (address, seen)
 }
 
-fn answer(mut stream: &TcpStream, seen: &Seen) -> Option<()> {
+/// Whether a request stands in the log: the digits of its admission are its own.
+fn is_noted(log: &Path, request: &str) -> bool {
+    let id = request.parse::<insula_kernel::RequestId>().unwrap().uuid();
+    let segments = fs::read_dir(log).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    segments.into_iter().any(|bytes| bytes.windows(16).any(|some| some == id.as_bytes()))
+}
+
+fn answer(mut stream: &TcpStream, seen: &Seen, log: &Path) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut lines = BufReader::new(stream).lines();
     loop {
         let first = lines.next()?.ok()?;
-        while !lines.next()?.ok()?.is_empty() {}
+        let mut request = String::new();
+        loop {
+            let line = lines.next()?.ok()?;
+            match line.split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("x-request-id") => {
+                    request = value.to_owned()
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
         seen.0.fetch_add(1, SeqCst);
         let name = first.split(' ').nth(1)?.rsplit('/').next()?.to_owned();
-        let body = json!({ "job_id": name }).to_string();
+        let mut body = json!({ "job_id": name });
+        if name == "noted" {
+            body["noted"] = json!(is_noted(log, &request));
+        }
+        let body = body.to_string();
         let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         stream.write_all(reply.as_bytes()).ok()?;
     }
@@ -140,8 +162,9 @@ impl World {
     pub(crate) fn new(kind: Kind) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let store = runtime.block_on(TestStore::new(kind));
-        let (upstream, seen) = upstream();
         let folder = store.folder();
+        let log = Box::leak(folder.join("data").join("wal").into_boxed_path());
+        let (upstream, seen) = upstream(log);
         fs::write(folder.join("blueprint.toml"), blueprint(upstream)).unwrap();
         fs::write(folder.join("secret"), "07".repeat(32)).unwrap();
         fs::write(folder.join("password"), PASSWORD).unwrap();
