@@ -1,31 +1,43 @@
 #!/usr/bin/env bash
-# The browser tests against the real program: a fresh installation of the hello blueprint in a folder that goes away.
+# The browser tests against the real program: for each blueprint a fresh installation, in a folder that goes away.
 #
-#   scripts/e2e.sh [OPTIONS OF playwright test…]
+#   scripts/e2e.sh [PRODUCT…] [-- OPTIONS OF playwright test…]
 #
-# Uses the debug build, made by `scripts/test.sh build`. The blueprint is a copy in which the service listens on a free
-# port and is started from that build, so nothing is in the way of an `insula up` that runs beside.
+# PRODUCT is the name of a blueprint; all that have browser tests if none is named. Uses the debug build,
+# made by `scripts/test.sh build`. The blueprint is a copy in which the services listen on free ports and are started from
+# that build, so nothing is in the way of an `insula up` that runs beside.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-insula=$target/debug/insula
-service=$target/debug/hello-service
-for program in "$insula" "$service"; do
-  [ -x "$program" ] || fail "$program is not built: run scripts/test.sh build"
+products=()
+while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
+  products+=("$1")
+  shift
 done
+[ "$#" -eq 0 ] || shift
+if [ "${#products[@]}" -eq 0 ]; then
+  for file in blueprints/*/blueprint.toml; do
+    product=$(basename "$(dirname "$file")")
+    # Those of hello stand in e2e itself.
+    if [ "$product" = hello ] || [ -d "console/e2e/$product" ]; then products+=("$product"); fi
+  done
+fi
+
+insula=$target/debug/insula
+[ -x "$insula" ] || fail "$insula is not built: run scripts/test.sh build"
 CHROMIUM=$(find_chromium)
 [ -n "$CHROMIUM" ] || fail "no browser: run scripts/setup.sh"
 export CHROMIUM
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/insula-e2e.XXXXXX")
-log=$work/insula.log
+log=
 server=
 
 finish() {
   local status=$?
   [ -z "$server" ] || stop_process "$server" 15 || true
-  if [ "$status" -ne 0 ] && [ -s "$log" ]; then
+  if [ "$status" -ne 0 ] && [ -n "$log" ] && [ -s "$log" ]; then
     say "--- the end of the server's log"
     tail -n 40 "$log" >&2
   fi
@@ -33,58 +45,60 @@ finish() {
 }
 trap finish EXIT
 
-free_port() {
-  node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); });'
-}
-
-# One field of the line that the server printed: `field url`, `field operator email`.
+# One field of a JSON file: `field ready.json operator email`.
 field() {
   node -e '
-    const ready = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-    const value = process.argv.slice(2).reduce((at, name) => at?.[name], ready);
-    if (typeof value !== "string") process.exit(1);
+    const read = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+    const value = process.argv.slice(2).reduce((at, name) => at?.[name], read);
+    if (typeof value !== "string" && typeof value !== "number") process.exit(1);
     console.log(value);
-  ' "$work/ready.json" "$@" || fail "the server's line has no $*: $(cat "$work/ready.json")"
-}
-
-copy_blueprint() {
-  local run="[\"$service\"]"
-  cp -r blueprints/hello "$work/blueprint"
-  sed -i -e "s|^targets = .*|targets = [\"http://127.0.0.1:$port\"]|" -e "s|^run = .*|run = $run|" \
-    "$work/blueprint/blueprint.toml"
-  grep -qF "run = $run" "$work/blueprint/blueprint.toml" || fail "blueprints/hello has no line \`run = …\` to replace"
+  ' "$@" || fail "there is no ${*:2} in: $(cat "$1")"
 }
 
 start_server() {
-  "$insula" up "$work/blueprint" --data "$work/data" --listen 127.0.0.1:0 --demo --json \
-    >"$work/ready.json" 2>"$log" </dev/null &
+  "$insula" up "$1/blueprint" --data "$1/data" --listen 127.0.0.1:0 --demo --json >"$1/ready.json" 2>"$log" </dev/null &
   server=$!
   local waited=0
-  until grep -q '}$' "$work/ready.json"; do
+  until grep -q '}$' "$1/ready.json"; do
     kill -0 "$server" 2>/dev/null || fail "the server ended before it was ready"
-    [ "$waited" -lt 600 ] || fail "the server wasn't ready within 60 s"
+    [ "$waited" -lt 1200 ] || fail "the server wasn't ready within 120 s"
     sleep 0.1
     waited=$((waited + 1))
   done
 }
 
-# SIGTERM ends it in good order, its service included.
+# SIGTERM ends it in good order, its services included.
 expect_good_end() {
-  local status=0 pid=$server
+  local status=0 pid=$server port
   server=
   stop_process "$pid" 15 || status=$?
   [ "$status" -eq 0 ] || fail "the server ended with status $status after SIGTERM"
-  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-    fail "the server left its service running on port $port"
-  fi
+  for port in $(node -p 'Object.values(JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")).ports).join(" ")' "$1/services.json"); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      fail "the server left a service running on port $port"
+    fi
+  done
 }
 
-port=$(free_port)
-copy_blueprint
-start_server
-INSULA_URL=$(field url)
-INSULA_OPERATOR_EMAIL=$(field operator email)
-INSULA_OPERATOR_PASSWORD=$(field operator password)
-export INSULA_URL INSULA_OPERATOR_EMAIL INSULA_OPERATOR_PASSWORD
-npm --prefix console run --silent e2e -- "$@" </dev/null
-expect_good_end
+test_product() {
+  local product=$1 folder=$work/$1
+  shift
+  [ -f "blueprints/$product/blueprint.toml" ] || fail "there is no blueprint $product"
+  say "browser tests: $product"
+  mkdir "$folder"
+  cp -r "blueprints/$product" "$folder/blueprint"
+  node scripts/blueprint-for-tests.mjs "$folder/blueprint/blueprint.toml" "$target/debug" >"$folder/services.json"
+  log=$folder/insula.log
+  start_server "$folder"
+  INSULA_E2E_PRODUCT=$product \
+    INSULA_E2E_PORTS=$(node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")).ports)' "$folder/services.json") \
+    INSULA_URL=$(field "$folder/ready.json" url) \
+    INSULA_OPERATOR_EMAIL=$(field "$folder/ready.json" operator email) \
+    INSULA_OPERATOR_PASSWORD=$(field "$folder/ready.json" operator password) \
+    npm --prefix console run --silent e2e -- "$@" </dev/null
+  expect_good_end "$folder"
+}
+
+for product in "${products[@]}"; do
+  test_product "$product" "$@"
+done

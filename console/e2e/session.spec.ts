@@ -1,5 +1,5 @@
 import { expect } from '@playwright/test';
-import { operator, signIn, signUp, somebody, test } from './support';
+import { elsewhere as inAnotherBrowser, operator, signIn, signUp, somebody, test } from './support';
 
 test('a wrong password is refused in the API’s words, with a request id', async ({ page }) => {
   await signIn(page, somebody());
@@ -24,8 +24,7 @@ test('signing in leads back to the page one wanted', async ({ page }) => {
 
 test('the account page renames, lists sessions and ends another one', async ({ page, browser, baseURL }) => {
   const member = await signUp(page);
-  const other = await browser.newContext(baseURL === undefined ? {} : { baseURL });
-  const elsewhere = await other.newPage();
+  const elsewhere = await inAnotherBrowser(browser, baseURL);
   await signIn(elsewhere, member);
   await expect(elsewhere.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
 
@@ -39,13 +38,13 @@ test('the account page renames, lists sessions and ends another one', async ({ p
   await expect(page.getByRole('button', { name: /^End the session on/ })).toHaveCount(0);
   await elsewhere.reload();
   await expect(elsewhere.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
-  await other.close();
+  await elsewhere.context().close();
 });
 
 test('another organization can’t be entered', async ({ page, browser, baseURL }) => {
-  const other = await browser.newContext(baseURL === undefined ? {} : { baseURL });
-  const theirs = await signUp(await other.newPage());
-  await other.close();
+  const other = await inAnotherBrowser(browser, baseURL);
+  const theirs = await signUp(other);
+  await other.context().close();
   await signUp(page);
   await page.goto(`/console/o/${theirs.slug}`);
   await expect(page.getByText('There is nothing here')).toBeVisible();
@@ -54,11 +53,13 @@ test('another organization can’t be entered', async ({ page, browser, baseURL 
 });
 
 test('the operator lands in an area of their own and finds an organization', async ({ page, browser, baseURL }) => {
-  const other = await browser.newContext(baseURL === undefined ? {} : { baseURL });
-  const member = await signUp(await other.newPage());
-  await other.close();
+  const other = await inAnotherBrowser(browser, baseURL);
+  const member = await signUp(other);
+  await other.context().close();
   await signIn(page, operator);
-  await expect(page).toHaveURL(/\/console\/operator/);
+  await expect(page).toHaveURL(/\/console\/operator$/);
+  await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+  await page.getByRole('link', { name: 'Organizations', exact: true }).click();
   await page.getByRole('searchbox', { name: 'Search organizations' }).fill(member.slug);
   await expect(page.getByRole('row', { name: new RegExp(member.organization) })).toBeVisible();
   await expect(page.getByRole('row')).toHaveCount(2);

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, test as base, type Page } from '@playwright/test';
+import { expect, test as base, type Browser, type Page } from '@playwright/test';
 
 /** On every page: nothing is fetched from elsewhere, the content policy is kept, and no error goes uncaught. */
 export const test = base.extend<{ quietPage: undefined }>({
@@ -85,38 +86,108 @@ export interface Answer {
   retryAfter: number | undefined;
   /** The problem's code, where the answer is one. */
   code: string | undefined;
+  /** As the answer names its request. */
+  requestId: string;
+  json: unknown;
 }
 
-/** Does what the curl line says. Hosts under `.localhost` needn't resolve here: the address is the server's own. */
-export function runCurl(line: string, server: string): Promise<Answer> {
-  const target = new URL(/'(https?:[^']+)'/.exec(line)?.[1] ?? '');
+export interface ApiCall {
+  method: string;
+  /** With the host by which the gateway knows the organization. */
+  url: URL;
+  headers: Record<string, string>;
+  body?: string | undefined;
+}
+
+/** Calls the product's API. Hosts under `.localhost` needn't resolve here: the address is the server's own. */
+export function callApi({ method, url, headers, body }: ApiCall, server: string): Promise<Answer> {
   const { hostname, port } = new URL(server);
-  const headers = Object.fromEntries([...line.matchAll(/-H '([^:]+): ([^']+)'/g)].map((match) => [match[1] ?? '', match[2] ?? '']));
-  const body = /-d '([^']*)'/.exec(line)?.[1];
   return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      { hostname, port, path: target.pathname + target.search, method: /-X (\w+)/.exec(line)?.[1] ?? 'GET', headers: { ...headers, host: target.host, 'content-length': body?.length ?? 0 } },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => {
-          const isProblem = (response.headers['content-type'] ?? '').startsWith('application/problem+json');
-          const { code } = (isProblem ? JSON.parse(Buffer.concat(chunks).toString()) : {}) as { code?: string };
-          const retryAfter = response.headers['retry-after'];
-          resolve({ status: response.statusCode ?? 0, retryAfter: retryAfter === undefined ? undefined : Number(retryAfter), code });
+    const request = httpRequest({ hostname, port, path: url.pathname + url.search, method, headers: { ...headers, host: url.host, 'content-length': Buffer.byteLength(body ?? '') } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const isJson = /json/.test(response.headers['content-type'] ?? '');
+        const json = isJson ? (JSON.parse(Buffer.concat(chunks).toString()) as { code?: string }) : undefined;
+        const retryAfter = response.headers['retry-after'];
+        resolve({
+          status: response.statusCode ?? 0,
+          retryAfter: retryAfter === undefined ? undefined : Number(retryAfter),
+          code: json?.code,
+          requestId: String(response.headers['x-request-id'] ?? ''),
+          json,
         });
-        response.on('error', reject);
-      },
-    );
+      });
+      response.on('error', reject);
+    });
     request.on('error', reject);
     request.end(body);
   });
 }
 
+/** Does what the curl line says. */
+export function runCurl(line: string, server: string): Promise<Answer> {
+  return callApi(
+    {
+      method: /-X (\w+)/.exec(line)?.[1] ?? 'GET',
+      url: new URL(/'(https?:[^']+)'/.exec(line)?.[1] ?? ''),
+      headers: Object.fromEntries([...line.matchAll(/-H '([^:]+): ([^']+)'/g)].map((match) => [match[1] ?? '', match[2] ?? ''])),
+      body: /-d '([^']*)'/.exec(line)?.[1],
+    },
+    server,
+  );
+}
+
+/** Calls until the quota is used up: how many were admitted, and the refusal. What comes too fast waits as long as it is told to. */
+export async function useUp(call: () => Promise<Answer>): Promise<{ admitted: number; refused: Answer }> {
+  let admitted = 0;
+  for (;;) {
+    const answer = await call();
+    if (answer.status < 300) admitted += 1;
+    else if (answer.code !== 'rate.limited') return { admitted, refused: answer };
+    else await sleep((answer.retryAfter ?? 1) * 1_000);
+  }
+}
+
 export async function expectAccessible(page: Page): Promise<void> {
-  // Colours in the middle of a transition are nobody's choice.
-  await page.waitForTimeout(400);
+  // What is still on its way, and colours in the middle of a transition, are nobody's choice.
+  await expect(page.locator('.skeleton')).toHaveCount(0);
+  await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running'));
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
   const found = violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary ?? ''}`) }));
   expect(found).toEqual([]);
+}
+
+/** Nothing stands out beyond the edge of the screen. */
+export async function expectToFit(page: Page): Promise<void> {
+  await expect(page.locator('.skeleton')).toHaveCount(0);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+}
+
+/** A page of somebody else's, in a browser of their own. */
+export async function elsewhere(browser: Browser, baseURL: string | undefined): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: 'reduce', locale: 'en-GB', viewport: { width: 1360, height: 860 }, ...(baseURL === undefined ? {} : { baseURL }) });
+  return context.newPage();
+}
+
+/** The operator's page about one organization, in a browser of its own. */
+export async function asOperator(browser: Browser, baseURL: string | undefined, member: Member): Promise<Page> {
+  const page = await elsewhere(browser, baseURL);
+  await signIn(page, operator);
+  await page.getByRole('link', { name: 'Organizations', exact: true }).click();
+  await page.getByRole('searchbox', { name: 'Search organizations' }).fill(member.slug);
+  await page.getByRole('link', { name: member.organization }).click();
+  await expect(page.getByRole('heading', { level: 1, name: member.organization })).toBeVisible();
+  return page;
+}
+
+/** Moves an organization's clock ahead, on the operator's page about it. */
+export async function advance(office: Page, days: 7 | 31): Promise<void> {
+  await office.getByRole('button', { name: 'Advance the test clock' }).click();
+  const dialog = office.getByRole('dialog');
+  await dialog.getByRole('button', { name: `+${days} days` }).click();
+  await dialog.getByRole('button', { name: 'Advance' }).click();
+  await expect(dialog.getByRole('status')).toContainText('The clock stands at');
+  await dialog.getByRole('button', { name: 'Close' }).first().click();
+  await expect(dialog).toBeHidden();
 }

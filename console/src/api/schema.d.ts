@@ -323,7 +323,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How far settlement is, and what the continuous check of the ledger has found
+         * How far settlement is, what the continuous check of the ledger has found, and how upstreams do
          * @description For the operator's staff: needs the permission `operator:read`.
          */
         get: operations["getPlatformHealth"];
@@ -383,7 +383,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Compute every sum of some days once more from its events, and say which differ
+         * Compute every sum and invoice of some days once more from its events, and say which differ
          * @description For the operator's staff: needs the permission `operator:read`.
          */
         get: operations["checkLedger"];
@@ -2254,10 +2254,17 @@ export interface components {
         };
         /** @description What a check has come to. */
         Checked: {
+            /** @description Where such an invoice isn't that of its events; none if all is well. */
+            differences: components["schemas"]["WrongInvoice"][];
             /** @description The sums that aren't those of their events; none if all is well. */
             discrepancies: components["schemas"]["WrongSum"][];
             /** @description The start of the first day that was checked. */
             from: components["schemas"]["Instant"];
+            /**
+             * Format: uint64
+             * @description How many final invoices and statements have usage of these days.
+             */
+            invoices: number;
             /** @description The end of the last. */
             to: components["schemas"]["Instant"];
         };
@@ -3765,6 +3772,8 @@ export interface components {
             released: number;
             /** @description Everything acknowledged before this instant is in the ledger. */
             settled_until: components["schemas"]["Instant"];
+            /** @description How the targets of upstreams do that are probed. */
+            upstreams: components["schemas"]["UpstreamTarget"][];
         };
         /** @description What a change would come to. */
         Preview: {
@@ -4031,7 +4040,7 @@ export interface components {
         Revoked: {
             /** @description Whether nothing was revoked: this is what would be. */
             dry_run: boolean;
-            /** @description Those keys. */
+            /** @description Those keys, the first 1000 of them. */
             keys: components["schemas"]["RevokedKey"][];
             /** @description Of the keys that were named, those that aren't among them: unknown, no longer good, or not what else was said. */
             missing: string[];
@@ -4415,6 +4424,24 @@ export interface components {
             organization: components["schemas"]["Organization"] | null;
             refresh_token?: string | null;
         };
+        /** @description How a target of an upstream does. */
+        UpstreamTarget: {
+            /** @description Whether requests go there. */
+            healthy: boolean;
+            /**
+             * Format: uint64
+             * @description How often it was asked since the start.
+             */
+            probes: number;
+            /** @description Why the last probe failed; null where it didn't. */
+            reason: string | null;
+            /** @description When it became so; null where it wasn't asked yet. */
+            since: components["schemas"]["Instant"] | null;
+            /** @description Where the target listens. */
+            target: string;
+            /** @description The upstream. */
+            upstream: string;
+        };
         /** @description What was used of a meter. */
         Usage: {
             /** @description Everything acknowledged before this instant is included. */
@@ -4595,6 +4622,27 @@ export interface components {
         Window: "minute" | "hour" | "day" | "month";
         /** @enum {string} */
         WindowName: "minute" | "hour" | "day" | "month" | "period";
+        /** @description Where an invoice isn't that of its events. */
+        WrongInvoice: {
+            /**
+             * Format: int64
+             * @description How many events the line names.
+             */
+            billed: number;
+            /**
+             * @description A line's events aren't those it names, events stand on no line, or events stand on several.
+             * @enum {string}
+             */
+            fault: "line" | "missing" | "twice";
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            found: number;
+            invoice: components["schemas"]["InvoiceId"];
+            meter: string;
+            org: components["schemas"]["OrgId"];
+        };
         /** @description A sum that isn't that of its events. */
         WrongSum: {
             /** @description What the events come to. */

@@ -12,7 +12,7 @@ import { Icon } from '../ui/Icon';
 const OPERATOR = '#operator';
 
 export function OrganizationSwitcher({ area }: { area: Area }) {
-  const { t } = useI18n();
+  const { t, word } = useI18n();
   const navigate = useNavigate();
   const state = useSyncExternalStore(session.subscribe, session.snapshot);
   const { data: me } = useQuery(meQuery);
@@ -22,7 +22,7 @@ export function OrganizationSwitcher({ area }: { area: Area }) {
   const items: NonNullable<MenuProps['items']> = memberships.map(({ organization, role }) => ({
     key: organization.slug,
     label: organization.name,
-    extra: role,
+    extra: word('role', role),
   }));
   if (me?.is_operator === true) {
     if (items.length > 0) items.push({ type: 'divider' });

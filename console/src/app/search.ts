@@ -36,14 +36,55 @@ export function keysSearch(raw: Raw) {
     status: oneOf(raw['status'], KEY_STATUSES),
     sort: oneOf(raw['sort'], KEY_COLUMNS),
     desc: raw['desc'] === true ? true : undefined,
+    project: text(raw['project']),
     create: raw['create'] === true ? true : undefined,
   });
 }
 
-export const RANGES = ['24h', '7d', '30d'] as const;
+export const MEMBER_COLUMNS = ['name', 'email', 'role', 'status', 'joined'] as const;
+
+export function membersSearch(raw: Raw) {
+  return present({ q: text(raw['q']), sort: oneOf(raw['sort'], MEMBER_COLUMNS), desc: raw['desc'] === true ? true : undefined });
+}
+
+export const PROJECT_STATUSES = ['active', 'archived'] as const;
+export const PROJECT_COLUMNS = ['name', 'slug', 'status', 'created'] as const;
+
+export function projectsSearch(raw: Raw) {
+  return present({
+    q: text(raw['q']),
+    status: oneOf(raw['status'], PROJECT_STATUSES),
+    sort: oneOf(raw['sort'], PROJECT_COLUMNS),
+    desc: raw['desc'] === true ? true : undefined,
+  });
+}
+
+/** Whether the drawer for a new key is open. */
+export function projectSearch(raw: Raw) {
+  return present({ create: raw['create'] === true ? true : undefined });
+}
+
+export const RANGES = ['24h', '7d', '30d', '90d'] as const;
 
 export function usageSearch(raw: Raw) {
-  return present({ range: oneOf(raw['range'], RANGES), view: oneOf(raw['view'], ['chart', 'table']) });
+  return present({
+    range: oneOf(raw['range'], RANGES),
+    window: oneOf(raw['window'], ['hour', 'day', 'month']),
+    meter: text(raw['meter']),
+    group: oneOf(raw['group'], ['key', 'project', 'user', 'operation']),
+    project: text(raw['project']),
+    view: oneOf(raw['view'], ['chart', 'table']),
+  });
+}
+
+export const REPORT_PERIODS = ['billing', '7d', '30d', '90d'] as const;
+
+export function reportSearch(raw: Raw) {
+  return present({ period: oneOf(raw['period'], REPORT_PERIODS), meter: text(raw['meter']), by: oneOf(raw['by'], ['operation', 'project', 'key']) });
+}
+
+export function explainSearch(raw: Raw) {
+  return present({ request: text(raw['request']) });
 }
 
 export const INVOICE_STATUSES = ['draft', 'open', 'paid', 'void'] as const;
@@ -67,9 +108,31 @@ export function plansSearch(raw: Raw) {
 }
 
 export const ORGANIZATION_COLUMNS = ['name', 'slug', 'status', 'plan', 'today', 'created'] as const;
+export const ORGANIZATION_STATUSES = ['pending', 'active', 'suspended', 'deactivated', 'erased'] as const;
 
 export function operatorSearch(raw: Raw) {
-  return present({ q: text(raw['q']), sort: oneOf(raw['sort'], ORGANIZATION_COLUMNS), desc: raw['desc'] === true ? true : undefined });
+  return present({
+    q: text(raw['q']),
+    status: oneOf(raw['status'], ORGANIZATION_STATUSES),
+    plan: text(raw['plan']),
+    sort: oneOf(raw['sort'], ORGANIZATION_COLUMNS),
+    desc: raw['desc'] === true ? true : undefined,
+  });
+}
+
+export function usersSearch(raw: Raw) {
+  return present({ q: text(raw['q']) });
+}
+
+/** The dialog that asks for an offer, and the plan it starts from; empty while none is chosen. */
+export function offersSearch(raw: Raw): { ask?: string } {
+  return raw['ask'] === '' ? { ask: '' } : present({ ask: text(raw['ask']) });
+}
+
+export const OFFER_STATUSES = ['requested', 'offered', 'accepted', 'declined', 'withdrawn'] as const;
+
+export function allOffersSearch(raw: Raw) {
+  return present({ status: oneOf(raw['status'], OFFER_STATUSES) });
 }
 
 /** The organization an address names, to ask for the right token at once when a page is loaded anew. */

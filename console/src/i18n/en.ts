@@ -1,8 +1,14 @@
 import { billing } from './en-billing';
+import { operator } from './en-operator';
+import { team } from './en-team';
+import { work } from './en-work';
 
 // English, and the list of keys: every other language is checked against it. `{name}` is filled in by `t`.
 export const en = {
   ...billing,
+  ...team,
+  ...work,
+  ...operator,
   'app.console': 'Console',
   'app.skip': 'Skip to content',
   'app.menu': 'Menu',
@@ -20,6 +26,7 @@ export const en = {
   'app.truncated': 'Only the first {count} are shown. Search to narrow the list.',
   'app.clearFilters': 'Clear filters',
   'app.actions': 'Actions',
+  'app.typeName': 'Type {name} to confirm',
   'app.required': 'Please fill this in.',
 
   'nav.label': 'Main navigation',
@@ -131,6 +138,7 @@ export const en = {
   'status.erased': 'Erased',
   'status.rotating': 'Rotating',
   'status.expired': 'Expired',
+  'status.archived': 'Archived',
   'status.revoked': 'Revoked',
 
   'start.title': 'Get started',
@@ -207,30 +215,9 @@ export const en = {
   'keys.revoke': 'Revoke',
   'keys.revokeTitle': 'Revoke {name}',
   'keys.revokeHint': 'Requests with this key are refused from the next one on. This can’t be undone.',
-  'keys.revokeType': 'Type {name} to confirm',
   'keys.revokeSubmit': 'Revoke key',
   'keys.revokedToast': '{name} is revoked',
   'keys.actionsFor': 'Actions for {name}',
-
-  'usage.title': 'Usage',
-  'usage.lead': 'Requests that the gateway admitted, counted once each.',
-  'usage.range': 'Range',
-  'usage.24h': '24 hours',
-  'usage.7d': '7 days',
-  'usage.30d': '30 days',
-  'usage.view': 'View as',
-  'usage.chart': 'Chart',
-  'usage.table': 'Table',
-  'usage.csv': 'Download CSV',
-  'usage.from': 'From',
-  'usage.to': 'To',
-  'usage.value': 'Requests',
-  'usage.total': 'Total',
-  'usage.peak': 'Busiest',
-  'usage.zone': 'Days and hours are UTC.',
-  'usage.empty': 'No requests in this time',
-  'usage.emptyHint': 'Requests appear here moments after the gateway admitted them.',
-  'usage.summary': '{total} requests from {from} to {to}',
 
   'account.title': 'Account',
   'account.profile': 'Profile',

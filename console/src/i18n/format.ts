@@ -22,6 +22,12 @@ export interface Format {
   utcDay: (instant: string) => string;
   utcHour: (instant: string) => string;
   utcTime: (instant: string) => string;
+  utcMonth: (instant: string) => string;
+  /** A share, 0 to 1. */
+  percent: (share: number) => string;
+  /** How long something took, of microseconds. */
+  duration: (microseconds: number) => string;
+  bytes: (count: number) => string;
   /** "in 3 hours", "2 days ago". */
   relative: (instant: string, now?: number) => string;
 }
@@ -48,6 +54,9 @@ export function formatter(language: Language): Format {
   const utcDay = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', timeZone: 'UTC' });
   const utcHour = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
   const utcTime = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
+  const utcMonth = new Intl.DateTimeFormat(locale, { year: 'numeric', month: 'short', timeZone: 'UTC' });
+  const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 1 });
+  const unit = (name: string) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, maximumFractionDigits: 1 });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
   return {
     number: (value) => number.format(value),
@@ -67,6 +76,10 @@ export function formatter(language: Language): Format {
     utcDay: (instant) => utcDay.format(new Date(instant)),
     utcHour: (instant) => utcHour.format(new Date(instant)),
     utcTime: (instant) => utcTime.format(new Date(instant)),
+    utcMonth: (instant) => utcMonth.format(new Date(instant)),
+    percent: (share) => percent.format(share),
+    duration: (microseconds) => (microseconds < SECOND_US ? unit('millisecond').format(microseconds / 1_000) : unit('second').format(microseconds / SECOND_US)),
+    bytes: (count) => (count < KILOBYTE ? unit('byte') : unit('kilobyte')).format(count < KILOBYTE ? count : count / KILOBYTE),
     relative(instant, now = Date.now()) {
       const difference = new Date(instant).getTime() - now;
       const [unit, size] = STEPS.find(([, step]) => Math.abs(difference) >= step) ?? (['second', 1_000] as const);
@@ -78,6 +91,8 @@ export function formatter(language: Language): Format {
 /** The most decimals that a price of the blueprint has. */
 const FINEST = 12;
 const DAY_MS = 86_400_000;
+const SECOND_US = 1_000_000;
+const KILOBYTE = 1_000;
 
 /** Intl formats a decimal string exactly, without a float in between; its types don't say so yet. */
 function exactly(format: Intl.NumberFormat, decimal: string): string {

@@ -1,8 +1,14 @@
 import type { Dictionary } from './en';
 import { billing } from './ja-billing';
+import { operator } from './ja-operator';
+import { team } from './ja-team';
+import { work } from './ja-work';
 
 export const ja: Dictionary = {
   ...billing,
+  ...team,
+  ...work,
+  ...operator,
   'app.console': 'コンソール',
   'app.skip': '本文へ移動',
   'app.menu': 'メニュー',
@@ -20,6 +26,7 @@ export const ja: Dictionary = {
   'app.truncated': '先頭の {count} 件のみ表示しています。検索で絞り込んでください。',
   'app.clearFilters': '絞り込みを解除',
   'app.actions': '操作',
+  'app.typeName': '確認のため {name} と入力してください',
   'app.required': '入力してください。',
 
   'nav.label': 'メインナビゲーション',
@@ -130,6 +137,7 @@ export const ja: Dictionary = {
   'status.erased': '消去済み',
   'status.rotating': '更新中',
   'status.expired': '期限切れ',
+  'status.archived': 'アーカイブ済み',
   'status.revoked': '失効済み',
 
   'start.title': 'はじめに',
@@ -206,30 +214,9 @@ export const ja: Dictionary = {
   'keys.revoke': '失効',
   'keys.revokeTitle': '{name} を失効させる',
   'keys.revokeHint': '次のリクエストからこのキーは拒否されます。元に戻せません。',
-  'keys.revokeType': '確認のため {name} と入力してください',
   'keys.revokeSubmit': 'キーを失効させる',
   'keys.revokedToast': '{name} を失効させました',
   'keys.actionsFor': '{name} の操作',
-
-  'usage.title': '利用状況',
-  'usage.lead': 'ゲートウェイが受け付けたリクエストを、それぞれ一度だけ数えています。',
-  'usage.range': '期間',
-  'usage.24h': '24 時間',
-  'usage.7d': '7 日間',
-  'usage.30d': '30 日間',
-  'usage.view': '表示形式',
-  'usage.chart': 'グラフ',
-  'usage.table': '表',
-  'usage.csv': 'CSV をダウンロード',
-  'usage.from': '開始',
-  'usage.to': '終了',
-  'usage.value': 'リクエスト数',
-  'usage.total': '合計',
-  'usage.peak': '最多',
-  'usage.zone': '日付と時刻は UTC です。',
-  'usage.empty': 'この期間のリクエストはありません',
-  'usage.emptyHint': 'ゲートウェイが受け付けると、すぐにここへ表示されます。',
-  'usage.summary': '{from} から {to} までに {total} 件のリクエスト',
 
   'account.title': 'アカウント',
   'account.profile': 'プロフィール',

@@ -14,7 +14,7 @@ const computed = window.getComputedStyle.bind(window);
 window.getComputedStyle = (element) => computed(element);
 
 // Whether something is visible is left to the browser tests: jsdom takes seconds to compute it under Ant Design's styles.
-configure({ defaultHidden: true, asyncUtilTimeout: 8_000 });
+configure({ defaultHidden: true, asyncUtilTimeout: 30_000 });
 
 beforeEach(() => {
   localStorage.clear();

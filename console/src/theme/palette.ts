@@ -22,6 +22,12 @@ export interface Palette {
   badSoft: string;
   badBar: string;
   track: string;
+  /** Parts of one bar, told apart; each keeps 3:1 against the surface. */
+  series1: string;
+  series2: string;
+  series3: string;
+  series4: string;
+  series5: string;
 }
 
 const light: Palette = {
@@ -45,6 +51,11 @@ const light: Palette = {
   badSoft: '#fdeae8',
   badBar: '#d0342c',
   track: '#e6ecee',
+  series1: '#0f5f6e',
+  series2: '#c97c0a',
+  series3: '#6a3d98',
+  series4: '#3c8a4d',
+  series5: '#7b8a93',
 };
 
 const dark: Palette = {
@@ -68,6 +79,11 @@ const dark: Palette = {
   badSoft: '#3d1916',
   badBar: '#ee6a5f',
   track: '#26343b',
+  series1: '#58bcc6',
+  series2: '#e0a03a',
+  series3: '#b590e0',
+  series4: '#7bbf86',
+  series5: '#8496a0',
 };
 
 /** The operator's own colour: nobody should take one area for the other. */

@@ -8,8 +8,11 @@ const TONES: Record<string, Tone> = {
   past_due: 'warn',
   paused: 'warn',
   suspended: 'bad',
+  locked: 'bad',
   invoice_open: 'warn',
   invoice_paid: 'good',
+  offer_requested: 'warn',
+  offer_offered: 'good',
 };
 
 /** A state of an organization, a subscription, a key or an invoice. The word says it; the colour only helps. */

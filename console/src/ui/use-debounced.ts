@@ -19,3 +19,16 @@ export function useDebouncedCallback<A extends unknown[]>(act: (...args: A) => v
     timer.current = setTimeout(() => act(...args), delayMs);
   };
 }
+
+/** What stands in a search box, and `put` for the address, which follows a moment later: the box mustn't wait for it. */
+export function useTyped(initial: string, put: (text: string) => void): [typed: string, type: (text: string) => void] {
+  const [typed, setTyped] = useState(initial);
+  const putLater = useDebouncedCallback(put);
+  return [
+    typed,
+    (text) => {
+      setTyped(text);
+      putLater(text);
+    },
+  ];
+}

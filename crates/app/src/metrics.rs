@@ -6,6 +6,7 @@
 use crate::platform::Platform;
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
+use insula_billing::books::Compared;
 use insula_kernel::{Decimal, Result};
 use insula_metering::{Figures, archive, ingest::Ingest, log::Log};
 use insula_storage::{Store, Worker};
@@ -81,6 +82,7 @@ impl Sources {
         self.log(&mut page, &figures)?;
         self.ingestion(&mut page);
         ledger(&mut page, &figures);
+        books(&mut page, self.platform.books.compared());
         self.outboxes(&mut page).await?;
         self.events(&mut page).await?;
         if let Some(bytes) = resident_memory() {
@@ -105,6 +107,16 @@ impl Sources {
         page.gauge("insula_requests_in_flight", help, traffic.in_flight);
         let held = self.platform.gate.holds(self.platform.env.now());
         page.gauge("insula_holds", "What is held at this moment, over all limits.", held);
+        let name = "insula_upstream_healthy";
+        page.family(name, "gauge", "Whether requests go to a target of an upstream that is probed.");
+        let mut targets: Vec<_> =
+            self.platform.gate.target_health().into_iter().map(|one| (one.target, one.healthy)).collect();
+        // One that several upstreams have is well only if all of their probes say so.
+        targets.sort_unstable();
+        targets.dedup_by(|later, kept| later.0 == kept.0);
+        for (target, healthy) in targets {
+            page.sample(name, Some(("target", &target)), u8::from(healthy));
+        }
     }
 
     fn log(&self, page: &mut Page, figures: &Figures) -> Result<()> {
@@ -176,6 +188,16 @@ fn ledger(page: &mut Page, figures: &Figures) {
     page.counter("insula_ledger_checked_events_total", help, figures.checked_events);
     let help = "Sums that weren't those of their events; 0 when all is well.";
     page.counter("insula_ledger_differences_total", help, figures.mismatches);
+}
+
+/// Whether what is billed is what was charged.
+fn books(page: &mut Page, compared: Compared) {
+    let help = "Final invoices and statements that were compared with their events, over and over.";
+    page.counter("insula_books_checked_invoices_total", help, compared.invoices);
+    let help = "Events that invoices were compared with.";
+    page.counter("insula_books_checked_events_total", help, compared.events);
+    let help = "Where an invoice wasn't that of its events; 0 when all is well.";
+    page.counter("insula_books_differences_total", help, compared.differences);
 }
 
 /// What the process uses of the memory, where the system says so.

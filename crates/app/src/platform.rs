@@ -26,6 +26,8 @@ pub(crate) struct Platform {
     pub(crate) verifier: TokenVerifier,
     pub(crate) gate: Arc<Gate>,
     pub(crate) settler: SettlerHandle,
+    /// Compares invoices with their events.
+    pub(crate) books: Arc<insula_billing::books::Books>,
     /// Who is about to give an organization a slug, or to take one away.
     pub(crate) slugs: SlugQueue,
     pub(crate) secure_cookies: bool,

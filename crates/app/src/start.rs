@@ -335,6 +335,7 @@ async fn load(parts: Parts, config: &Config, secure_cookies: bool) -> Result<Loa
         verifier,
         gate: Arc::new(gate),
         settler,
+        books: Arc::default(),
         slugs: SlugQueue::default(),
         secure_cookies,
         is_development: config.platform_hosts.is_empty(),

@@ -90,10 +90,14 @@ async fn bill(platform: Platform, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Compares what was charged with what was admitted, for the days that changed since the last time.
+/// Compares what was charged with what was admitted, for the days that changed since the last time, and the next invoices
+/// with their events.
 async fn check_ledger(platform: &Platform) {
     if let Err(error) = reconcile::round(&platform.storage, &platform.settler, platform.env.now()).await {
         tracing::warn!(%error, "the ledger will be checked later");
+    }
+    if let Err(error) = platform.books.round(&platform.storage).await {
+        tracing::warn!(%error, "invoices will be compared with their events later");
     }
 }
 

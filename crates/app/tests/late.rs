@@ -152,5 +152,53 @@ on_both_engines! {
         let check = format!("/v1/operator/ledger/check?from={}&to={ends}", periods[0].0);
         let checked = world.get(&check, &operator).await.expect(200);
         assert_eq!(checked["discrepancies"], json!([]), "{checked}");
+        assert_eq!(checked["differences"], json!([]), "{checked}");
+        let invoices = checked["invoices"].as_u64().unwrap();
+        assert!(invoices >= u64::try_from(ORDERS).unwrap(), "each has an invoice with usage: {invoices}");
+    }
+    async fn an_invoice_that_is_not_of_its_events_is_found(store) {
+        let world = World::with(store, blueprint).await;
+        let operator = world.operator().await;
+        let (_, service) = world.service().await;
+        let customer = world.subscriber("customer", "metered").await;
+        let subscription = world.get(&customer.path("/subscription"), &customer.token).await.expect(200);
+        let (start, end) = (at(&subscription["period"]["start"]), at(&subscription["period"]["end"]));
+        let advance = async |to: Instant| {
+            let body = json!({ "org": customer.slug, "advance_to": to });
+            world.post("/v1/operator/clock", &operator, &body).await.expect(200);
+        };
+        advance(end - Span::from_days(1)).await;
+        report(&world, &customer, &service, &jobs(start)).await;
+        advance(end + Span::from_hours(2)).await;
+        let faults = async || {
+            let path = format!("/v1/operator/ledger/check?from={start}&to={end}");
+            let checked = world.get(&path, &operator).await.expect(200);
+            let fault = |wrong: &Json| {
+                assert_eq!(wrong["org"], json!(customer.id));
+                let text = |name: &str| wrong[name].as_str().unwrap().to_owned();
+                (text("meter"), text("fault"), wrong["billed"].as_i64().unwrap(), wrong["found"].as_i64().unwrap())
+            };
+            let mut found: Vec<_> = checked["differences"].as_array().unwrap().iter().map(fault).collect();
+            found.sort();
+            found
+        };
+        assert_eq!(faults().await, []);
+        let jobs = i64::try_from(JOBS).unwrap();
+        let wrong = |meter: &str, fault: &str, billed: i64, found: i64| {
+            (meter.to_owned(), fault.to_owned(), billed, found)
+        };
+
+        // Someone takes the lines of a meter off the invoice, then puts their events on another's.
+        world.store.tamper("invoice_line", |lines| format!("UPDATE {lines} SET meter = 'gone' WHERE meter = 'sites'")).await;
+        assert_eq!(faults().await, [wrong("gone", "line", jobs, 0), wrong("sites", "missing", 0, jobs)]);
+        world.store.tamper("invoice_line", |lines| format!("UPDATE {lines} SET meter = 'longest' WHERE meter = 'gone'")).await;
+        assert_eq!(faults().await, [wrong("longest", "twice", 0, jobs), wrong("sites", "missing", 0, jobs)]);
+        world.store.tamper("invoice_line", |lines| format!("UPDATE {lines} SET meter = 'sites' WHERE item = 'sites'")).await;
+        assert_eq!(faults().await, []);
+
+        // Someone removes an event: its lines name one more than there is.
+        world.store.tamper("usage_event", |events| format!("DELETE FROM {events} WHERE at = (SELECT min(at) FROM {events} WHERE kind = 'job.finished')")).await;
+        let found = faults().await;
+        assert!(found.len() >= 3 && found.iter().all(|(_, fault, billed, found)| fault == "line" && *found == billed - 1), "{found:?}");
     }
 }

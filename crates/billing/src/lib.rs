@@ -7,6 +7,7 @@
 //! is what is charged.
 
 mod account;
+pub mod books;
 mod catalogue;
 mod charges;
 mod definition;

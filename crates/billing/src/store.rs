@@ -226,6 +226,14 @@ statements! {
         concat!("SELECT ", line_columns!(), " FROM invoice_line
          WHERE tenant_id = $1 AND meter IS NOT NULL AND period_start >= $2 AND period_end <= $3
          ORDER BY settled_to, line_key");
+    Ledger FINAL_AFTER(tenant: Id, id: Id, limit: Int) =
+        "SELECT tenant_id, id FROM invoice
+         WHERE (tenant_id, id) > ($1, $2) AND finalized_at IS NOT NULL AND usage_from < usage_to
+         ORDER BY tenant_id, id LIMIT $3";
+    Ledger FINAL_BETWEEN(from: Int, to: Int) =
+        "SELECT tenant_id, id FROM invoice
+         WHERE finalized_at IS NOT NULL AND usage_from < usage_to AND usage_from < $2 AND usage_to > $1
+         ORDER BY tenant_id, id";
     Ledger INSERT_LINES(
         tenant: Id, invoice: Id, position: Int, key: Text, kind: Text, item: Text, version: Int, description: Text,
         cycle_start: Int, period_start: Int, period_end: Int, quantity: Text, amount: Int, whole: Int, adjusts: Text,

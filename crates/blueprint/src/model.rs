@@ -628,6 +628,8 @@ pub struct Route {
     pub max_body: u64,
     /// How long the upstream may take to the first byte of its reply, its own time-out or this route's.
     pub response_timeout: Span,
+    /// Whether it is a WebSocket, and nothing else.
+    pub is_websocket: bool,
 }
 
 impl Route {

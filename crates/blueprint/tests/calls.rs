@@ -120,6 +120,7 @@ const MISTAKES: &[Mistake] = &[
     ("api = \"updateTenantOf\"", "api = »\"updateTenantsOf\"", "unknown_operation"),
     ("api = \"updateTenantOf\"\n", "api = \"updateTenantOf\"\nupstream = »\"jobs\"\n", "route_api"),
     ("api = \"updateTenantOf\"\n", "api = \"updateTenantOf\"\npermission = »\"org:read\"\n", "route_api"),
+    ("api = \"updateTenantOf\"\n", "api = \"updateTenantOf\"\nupgrade = »\"websocket\"\n", "route_api"),
     ("api = \"updateTenantOf\"\n", "api = »\"updateTenantOf\"\nmeter = {}\n", "route_api"),
     ("api = \"updateTenantOf\"\n", "api = »\"updateTenantOf\"\ntimeout = \"5s\"\n", "route_api"),
     ("\"POST /admin/tenants/{id}", "»\"* /admin/tenants/{id}", "route_method"),

@@ -1,7 +1,5 @@
 //! What `insula up --demo` is to make.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
 mod support;
 
 use insula_blueprint::{Operations, check};

@@ -127,6 +127,15 @@ impl Client {
         self.read(request.send_json(body))
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &Json) -> Result<Json, Failed> {
+        let request = self.agent.patch(format!("{}{path}", self.url));
+        let request = match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        self.read(request.send_json(body))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Result<Json, Failed> {
         let request = self.agent.delete(format!("{}{path}", self.url));
         let request = match &self.token {
@@ -184,4 +193,12 @@ impl Client {
         }
         Err(Failed { message, code: Failed::FAILED, detail: Some(body) })
     }
+}
+
+/// A text as it can stand in a query (RFC 3986, section 2.1).
+pub(crate) fn in_query(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes()
+        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

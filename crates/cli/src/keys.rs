@@ -3,7 +3,7 @@
 use crate::{
     Outcome,
     client::{As, Client, Target},
-    output::{Output, table},
+    output::{Output, items, table, text},
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
@@ -54,6 +54,33 @@ enum KeyCommand {
         /// The key's id.
         id: String,
     },
+    /// Revoke keys of any organizations, at once and for good, as the operator: those that are all of what is said.
+    RevokeAll(RevokeAll),
+}
+
+#[derive(Args)]
+struct RevokeAll {
+    /// Why; it stands in the audit log of each organization.
+    #[arg(long)]
+    reason: String,
+    /// A key, by its id or by all of it; once for each.
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<String>,
+    /// Those of one organization, by id or slug.
+    #[arg(long, value_name = "ORG")]
+    of: Option<String>,
+    /// Those for this environment.
+    #[arg(long, value_enum)]
+    environment: Option<Environment>,
+    /// Those made before this instant, such as 2026-01-01T00:00:00Z.
+    #[arg(long)]
+    created_before: Option<String>,
+    /// Only say which keys would be revoked.
+    #[arg(long)]
+    dry_run: bool,
+    /// Don't ask.
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -74,8 +101,11 @@ impl Environment {
 }
 
 pub(crate) fn run(arguments: &KeyArguments, output: &Output) -> Outcome {
-    let client = Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?;
     let base = format!("/v1/orgs/{}/api-keys", arguments.org);
+    let client = match &arguments.command {
+        KeyCommand::RevokeAll(_) => Client::connect(&arguments.target, As::Operator, None)?,
+        _ => Client::connect(&arguments.target, As::Demo, Some(&arguments.org))?,
+    };
     match &arguments.command {
         KeyCommand::Create { name, environment, scopes, project, limits } => {
             let limits: serde_json::Map<String, Json> = limits.iter().cloned().collect();
@@ -97,11 +127,47 @@ pub(crate) fn run(arguments: &KeyArguments, output: &Output) -> Outcome {
             output
                 .result(&format!("{id} is revoked: its next request is refused."), &json!({ "revoked": id }));
         }
+        KeyCommand::RevokeAll(wanted) => revoke_all(&client, wanted, output)?,
         KeyCommand::List => {
             let page = client.get(&format!("{base}?limit=200"))?;
             output.result(&listed(&page), &page);
         }
     }
+    Ok(())
+}
+
+fn revoke_all(client: &Client, wanted: &RevokeAll, output: &Output) -> Outcome {
+    let RevokeAll { reason, keys, of, environment, created_before, dry_run, yes } = wanted;
+    let body = |dry_run: bool| {
+        json!({
+            "reason": reason,
+            "keys": keys,
+            "org": of,
+            "environment": environment.map(Environment::name),
+            "created_before": created_before,
+            "dry_run": dry_run,
+        })
+    };
+    let path = "/v1/operator/api-keys/revoke";
+    if !dry_run && !yes {
+        let would = client.post(path, &body(true))?;
+        output.confirm(&format!("{} keys would be revoked, for good.", would["revoked"]))?;
+    }
+    let done = client.post(path, &body(*dry_run))?;
+    let row = |key: &Json| {
+        ["id", "org", "name", "environment", "created_at"].map(|column| text(&key[column])).to_vec()
+    };
+    let rows: Vec<Vec<String>> = items(&done["keys"]).map(row).collect();
+    let said = if *dry_run { "would be revoked" } else { "are revoked: their next request is refused" };
+    let mut shown = table(&["ID", "ORG", "NAME", "ENVIRONMENT", "MADE AT"], &rows);
+    shown.push_str(&format!("\n\n{} keys {said}.", done["revoked"]));
+    for missing in items(&done["missing"]) {
+        shown.push_str(&format!(
+            "\n{} isn't among them: unknown, no longer good, or not what else was said.",
+            text(missing)
+        ));
+    }
+    output.result(&shown, &done);
     Ok(())
 }
 

@@ -58,30 +58,41 @@ fn check(from: Option<&String>, to: Option<&String>, target: &Target, output: &O
     let asked: Vec<String> =
         asked.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect();
     let checked = client.get(&format!("/v1/operator/ledger/check?{}", asked.join("&")))?;
-    let wrong = checked["discrepancies"].as_array().map_or(&[][..], Vec::as_slice);
     let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let span = format!("{} to {}", text(&checked["from"]), text(&checked["to"]));
-    if wrong.is_empty() {
-        output.result(&format!("Every sum from {span} is that of its events.\n"), &checked);
+    let list = |name: &str| checked[name].as_array().map_or(&[][..], Vec::as_slice);
+    let (sums, invoices) = (list("discrepancies"), list("differences"));
+    if sums.is_empty() && invoices.is_empty() {
+        let count = &checked["invoices"];
+        let said = format!(
+            "Every sum from {span} is that of its events, and so is each of {count} invoices and statements.\n"
+        );
+        output.result(&said, &checked);
         return Ok(());
     }
-    let rows: Vec<Vec<String>> = wrong
-        .iter()
-        .map(|sum| {
-            let of = |name: &str| format!("{} of {}", sum[name]["quantity"], sum[name]["events"]);
-            vec![
-                text(&sum["org"]),
-                text(&sum["meter"]),
-                text(&sum["part"]),
-                text(&sum["start"]),
-                of("expected"),
-                of("found"),
-            ]
-        })
-        .collect();
-    output.result(
-        &table(&["ORGANIZATION", "METER", "SUM", "FROM", "EVENTS SAY", "LEDGER SAYS"], &rows),
-        &checked,
-    );
-    Err(Failed::from(format!("{} sums from {span} aren't those of their events", wrong.len())))
+    let sum = |sum: &Json| {
+        let of = |name: &str| format!("{} of {}", sum[name]["quantity"], sum[name]["events"]);
+        let mut row: Vec<String> =
+            ["org", "meter", "part", "start"].iter().map(|name| text(&sum[*name])).collect();
+        row.extend([of("expected"), of("found")]);
+        row
+    };
+    let invoice = |wrong: &Json| {
+        ["org", "invoice", "meter", "fault", "billed", "found"]
+            .iter()
+            .map(|name| text(&wrong[*name]))
+            .collect()
+    };
+    let mut said = String::new();
+    if !sums.is_empty() {
+        let rows: Vec<Vec<String>> = sums.iter().map(sum).collect();
+        said += &table(&["ORGANIZATION", "METER", "SUM", "FROM", "EVENTS SAY", "LEDGER SAYS"], &rows);
+    }
+    if !invoices.is_empty() {
+        let rows: Vec<Vec<String>> = invoices.iter().map(invoice).collect();
+        said += &table(&["ORGANIZATION", "INVOICE", "METER", "EVENTS", "BILLED", "FOUND"], &rows);
+    }
+    output.result(&said, &checked);
+    let (sums, invoices) = (sums.len(), invoices.len());
+    Err(Failed::from(format!("{sums} sums and {invoices} invoices from {span} aren't those of their events")))
 }

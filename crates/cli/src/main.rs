@@ -14,6 +14,8 @@ mod invoices;
 mod keys;
 mod ledger;
 mod lines;
+mod members;
+mod orgs;
 mod output;
 mod plan;
 mod projects;
@@ -54,9 +56,14 @@ enum Command {
     /// Check a blueprint, show its schema, say what it would change, put it in force.
     #[command(subcommand)]
     Blueprint(blueprint::BlueprintCommand),
+    /// Make, show, change and close organizations, as the operator.
+    #[command(subcommand)]
+    Org(orgs::OrgCommand),
+    /// Invite, list, change and remove members of an organization.
+    Member(members::MemberArguments),
     /// Make, list and archive projects of an organization.
     Project(projects::ProjectArguments),
-    /// Make, list, rotate and revoke API keys of an organization.
+    /// Make, list, rotate and revoke API keys of an organization, or of all in an emergency.
     Key(keys::KeyArguments),
     /// Show what an organization used.
     Usage(usage::UsageArguments),
@@ -89,6 +96,8 @@ fn main() -> ExitCode {
         Command::Up(up) => up::up(&up, &output),
         Command::Serve { config } => run::serve(&config, &output),
         Command::Blueprint(command) => blueprint::run(&command, &output),
+        Command::Org(org) => orgs::run(&org, &output),
+        Command::Member(member) => members::run(&member, &output),
         Command::Project(project) => projects::run(&project, &output),
         Command::Key(key) => keys::run(&key, &output),
         Command::Usage(usage) => usage::run(&usage, &output),

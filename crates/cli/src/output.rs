@@ -1,7 +1,10 @@
 //! What the program says: words for people, or one JSON document for programs.
 
 use serde_json::{Value as Json, json};
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 /// Where and how the program speaks.
 #[derive(Clone)]
@@ -63,6 +66,20 @@ impl Output {
         if !self.json {
             let _ = writeln!(std::io::stderr(), "{text}");
         }
+    }
+
+    /// Asks whether to go on with what can't be taken back. Where nobody can be asked, `--yes` says so beforehand.
+    pub(crate) fn confirm(&self, question: &str) -> Result<(), Failed> {
+        if self.json || !std::io::stdin().is_terminal() {
+            return Err(Failed::new(format!("{question} Say --yes to go on.")));
+        }
+        let _ = write!(std::io::stderr(), "{question} [y/N] ");
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Ok(());
+        }
+        Err(Failed::new("nothing was done"))
     }
 
     pub(crate) fn fail(&self, failed: &Failed) -> ExitCode {

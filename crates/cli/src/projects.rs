@@ -2,7 +2,7 @@
 
 use crate::{
     Outcome,
-    client::{As, Client, Target},
+    client::{As, Client, Target, in_query},
     output::{Output, table},
 };
 use clap::{Args, Subcommand};
@@ -68,14 +68,6 @@ pub(crate) fn run(arguments: &ProjectArguments, output: &Output) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// A text as it can stand in a query (RFC 3986, section 2.1).
-fn in_query(text: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-    text.bytes()
-        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 fn listed(page: &Json) -> String {

@@ -106,7 +106,7 @@ async fn serve(
     let known = prepared.await.map_err(|error| Failed::new(error.to_string()))??;
     known.write(&arguments.data)?;
     let folder = folder_of(&arguments.blueprint);
-    services.start(blueprint, &folder, url, &known.services, output).await?;
+    services.start(blueprint, &folder, url, &known.services, &arguments.data, output).await?;
     let known = called(arguments, url, blueprint, known, output).await?;
     announce(&known, url, blueprint, begun, output);
     loop {

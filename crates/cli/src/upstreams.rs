@@ -2,7 +2,12 @@
 
 use crate::output::Output;
 use insula_blueprint::{Compiled, Upstream};
-use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{self, Path},
+    process::Stdio,
+    time::Duration,
+};
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -21,15 +26,19 @@ pub(crate) struct Services {
 
 impl Services {
     /// Starts every service that the blueprint says how to start, and waits until each listens. It may be given up
-    /// half-way: what was started by then is known, and can be stopped. `tokens` are what they authenticate with.
+    /// half-way: what was started by then is known, and can be stopped. `tokens` are what they authenticate with; each can
+    /// keep what it wants in a folder of its own in `data`.
     pub(crate) async fn start(
         &mut self,
         blueprint: &Compiled,
         folder: &Path,
         url: &str,
         tokens: &BTreeMap<String, String>,
+        data: &Path,
         output: &Output,
     ) -> Result<(), String> {
+        // It is looked at from the service's folder.
+        let data = path::absolute(data).map_err(|error| error.to_string())?.join("services");
         for upstream in blueprint.upstreams().iter().filter(|upstream| !upstream.run.is_empty()) {
             let Some(target) = upstream.targets.first().map(ToString::to_string) else { continue };
             if listens(&target).await {
@@ -41,7 +50,7 @@ impl Services {
             }
             output.progress(&format!("{}: starting `{}` …", upstream.name, upstream.run.join(" ")));
             let token = tokens.get(&upstream.name).map(String::as_str).unwrap_or_default();
-            let child = spawn(upstream, folder, url, token, &target)?;
+            let child = spawn(upstream, folder, url, token, &data.join(&upstream.name), &target)?;
             self.running.push((upstream.name.clone(), child));
             self.wait_for(&upstream.name, &target).await?;
         }
@@ -109,7 +118,14 @@ async fn stop_group(child: &Child) {
     }
 }
 
-fn spawn(upstream: &Upstream, folder: &Path, url: &str, token: &str, target: &str) -> Result<Child, String> {
+fn spawn(
+    upstream: &Upstream,
+    folder: &Path,
+    url: &str,
+    token: &str,
+    data: &Path,
+    target: &str,
+) -> Result<Child, String> {
     let (program, arguments) = upstream.run.split_first().ok_or("there is nothing to run")?;
     let mut command = Command::new(program);
     command
@@ -118,6 +134,7 @@ fn spawn(upstream: &Upstream, folder: &Path, url: &str, token: &str, target: &st
         .env("INSULA_URL", url)
         .env("INSULA_TOKEN", token)
         .env("INSULA_LISTEN", target)
+        .env("INSULA_DATA", data)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .process_group(0)

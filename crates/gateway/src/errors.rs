@@ -179,8 +179,19 @@ pub(crate) fn transfer_encoding() -> Error {
 }
 
 pub(crate) fn upgrade_unsupported() -> Error {
-    let detail = "WebSocket connections are not supported yet.";
+    let detail = "There is no WebSocket at this address.";
     Error::new(ErrorKind::Malformed, "request.upgrade_unsupported", detail)
+}
+
+pub(crate) fn upgrade_required() -> Error {
+    let detail = "This address is a WebSocket: send `Connection: Upgrade` and `Upgrade: websocket`.";
+    Error::new(ErrorKind::Malformed, "request.upgrade_required", detail)
+}
+
+pub(crate) fn handshake() -> Error {
+    let detail = "A WebSocket is opened by a `GET` of HTTP/1.1 without a body, with `Connection: Upgrade`, \
+                  `Sec-WebSocket-Version: 13` and a `Sec-WebSocket-Key` of 16 bytes in Base64.";
+    Error::new(ErrorKind::Malformed, "request.handshake", detail)
 }
 
 pub(crate) fn body_timeout() -> Error {
@@ -205,6 +216,11 @@ pub(crate) fn upstream_unreachable() -> Error {
 pub(crate) fn upstream_busy() -> Error {
     let detail = "The service behind this address has no room for another request; nothing was charged.";
     Error::new(ErrorKind::Unavailable, "upstream.busy", detail).retry_after(Span::from_secs(1))
+}
+
+pub(crate) fn upstream_unavailable() -> Error {
+    let detail = "The service behind this address isn't well at the moment; nothing was charged.";
+    Error::new(ErrorKind::Unavailable, "upstream.unavailable", detail).retry_after(Span::from_secs(1))
 }
 
 pub(crate) fn upstream_failed() -> Error {

@@ -19,6 +19,7 @@ mod quotas;
 mod rates;
 mod refusals;
 mod snapshot;
+mod targets;
 
 pub use admission::{Admission, Ending};
 pub use admit::Asked;
@@ -29,9 +30,11 @@ pub use marks::{Marks, Refusal};
 pub use refusals::RefusedRequest;
 use snapshot::Slot;
 pub use snapshot::Snapshot;
+pub use targets::TargetHealth;
 
 pub(crate) use authenticate::{Identified, X_API_KEY};
 pub(crate) use marks::X_ORG_ID;
+pub(crate) use targets::Probed;
 
 use arc_swap::ArcSwap;
 use books::Books;
@@ -44,6 +47,8 @@ use insula_metering::log::Writer;
 use parking_lot::Mutex;
 use refusals::Refusals;
 use std::sync::Arc;
+use targets::Targets;
+use tokio::sync::Notify;
 
 /// What a gate is made of.
 pub struct GateParts {
@@ -94,6 +99,9 @@ pub struct Gate {
     books: Books,
     holds: LiveMap<OrgId, Arc<Holds>>,
     refusals: Refusals,
+    targets: Targets,
+    /// Another blueprint came into force.
+    replaced: Notify,
     /// What each core counts.
     counts: Mutex<Vec<Arc<Counts>>>,
     /// Held by whoever changes the snapshot or what is in it; never by a request.
@@ -106,7 +114,8 @@ impl Gate {
     pub fn new(parts: GateParts) -> Self {
         let books = Books::default();
         let (blueprint, number) = parts.blueprint;
-        let snapshot = Snapshot::new(Arc::new(blueprint), number, &books);
+        let targets = Targets::default();
+        let snapshot = Snapshot::new(Arc::new(blueprint), number, &books, &targets);
         snapshot.tenants.extend(parts.entitlements.into_iter().map(|(org, entitlement)| {
             let tenant = snapshot.tenant(org, Some(entitlement), None);
             (org, tenant)
@@ -122,6 +131,8 @@ impl Gate {
             books,
             holds: LiveMap::default(),
             refusals: Refusals::default(),
+            targets,
+            replaced: Notify::new(),
             counts: Mutex::default(),
             changes: Mutex::new(()),
         }
@@ -203,7 +214,7 @@ impl Gate {
     ) {
         let _alone = self.changes.lock();
         let before = self.snapshot();
-        let after = Snapshot::new(Arc::new(blueprint), number, &self.books);
+        let after = Snapshot::new(Arc::new(blueprint), number, &self.books, &self.targets);
         after.tenants.extend(entitlements(&after.compiled).into_iter().map(|(org, entitlement)| {
             let known = before.tenants.get(&org);
             let known = known.as_deref().map(|tenant| (&*before, tenant));
@@ -211,6 +222,7 @@ impl Gate {
         }));
         let compiled = Arc::clone(&after.compiled);
         self.snapshot.store(Arc::new(after));
+        self.replaced.notify_one();
         // Until this is done, and for keys that come in meanwhile, `under` looks their names up.
         self.identities.recompile(&compiled);
     }

@@ -4,13 +4,14 @@
 //! takes for Insula's word was set by Insula, however a client spells it; a credential never goes on.
 
 use crate::gate::X_API_KEY;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 use insula_kernel::{Error, Result};
 use smallvec::SmallVec;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 pub(crate) const X_PROJECT_ID: HeaderName = HeaderName::from_static("x-project-id");
+pub(crate) const X_PLAN_PRIORITY: HeaderName = HeaderName::from_static("x-plan-priority");
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -34,7 +35,8 @@ const OF_CONNECTION: [HeaderName; 10] = [
 ];
 
 /// Fields that only Insula may set. `_` counts as `-`: many servers make one of the other.
-const OURS: [&str; 5] = ["x-org-id", "x-user-id", "x-project-id", "x-request-id", "x-real-ip"];
+const OURS: [&str; 6] =
+    ["x-org-id", "x-user-id", "x-project-id", "x-plan-priority", "x-request-id", "x-real-ip"];
 const OUR_PREFIXES: [&str; 3] = ["insula-", "x-insula-", "x-forwarded-"];
 
 type Names = SmallVec<[HeaderName; 8]>;
@@ -97,8 +99,8 @@ fn begins(text: &str, prefix: &str) -> bool {
         && text.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
 }
 
-/// Refuses framing that an upstream could read otherwise (RFC 9112, section 6.3), and WebSockets. Other upgrades are
-/// offers, which a server may pass over (RFC 9110, section 7.8).
+/// Refuses framing that an upstream could read otherwise (RFC 9112, section 6.3). Upgrades are offers, which a server may
+/// pass over (RFC 9110, section 7.8); for WebSockets see the server.
 pub(crate) fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next()
@@ -106,21 +108,13 @@ pub(crate) fn check_framing(headers: &HeaderMap) -> Result<(), Error> {
     {
         return Err(crate::errors::transfer_encoding());
     }
-    let is_websocket = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split(|&byte| byte == b',')
-            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    };
-    if headers.get_all(header::UPGRADE).iter().any(is_websocket) {
-        return Err(crate::errors::upgrade_unsupported());
-    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -136,6 +130,8 @@ mod tests {
             ("x-org-id", "a"),
             ("x_org_id", "a"),
             ("x-user_id", "a"),
+            ("x-plan-priority", "a"),
+            ("x-plan_priority", "a"),
             ("insula-identity", "a"),
             ("insula_identity", "a"),
             ("x-insula-anything", "a"),

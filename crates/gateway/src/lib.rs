@@ -19,7 +19,7 @@ mod server;
 
 pub use gate::{
     Admission, Asked, Ending, Gate, GateParts, Lane, Lease, LeaseRequest, Marks, PartUsage, Refusal,
-    RefusedRequest, Snapshot, Traffic,
+    RefusedRequest, Snapshot, TargetHealth, Traffic,
 };
 pub use host::HostRules;
 pub use server::{Bound, Control, GatewayParts, Running, Settings};

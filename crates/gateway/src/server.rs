@@ -9,10 +9,12 @@ mod control;
 mod core;
 mod forward;
 mod io;
+mod probes;
 mod reply;
 mod timer;
 mod upload;
 mod upstream;
+mod websocket;
 
 pub use control::Control;
 
@@ -112,6 +114,8 @@ impl Bound {
             running.start(format!("core-{number}"), move || core::run(&core, receiver))?;
             lines.push(sender);
         }
+        let (gate, told) = (Arc::clone(&parts.gate), stopped.clone());
+        running.start("probes".to_owned(), move || probes::run(gate, told))?;
         let listener = self.listener;
         running.start("acceptor".to_owned(), move || accept(listener, lines, stopped))?;
         Ok(running)

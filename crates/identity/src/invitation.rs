@@ -4,6 +4,10 @@
 //! hash is stored and nothing else. Nobody invites to a role that may do more than they themselves. Who is invited has a
 //! place under the plan's limit of members from then on.
 
+mod link;
+
+pub use link::{InvitationLinks, InvitationToken};
+
 use crate::{
     member::{self, OWNER},
     store::{
@@ -18,8 +22,8 @@ use insula_access::{
 };
 use insula_blueprint::{Compiled, PermissionSet};
 use insula_kernel::{
-    Env, Error, ErrorKind, Instant, InvitationId, Keyring, OrgId, Page, PageRequest, Result, Secret, Span,
-    TeamId, UserId, base32_decode, base32_encode,
+    Env, Error, ErrorKind, Instant, InvitationId, OrgId, Page, PageRequest, Result, Secret, Span, TeamId,
+    UserId,
 };
 use insula_storage::{
     PlatformTx, TenantTx, Value, args,
@@ -31,16 +35,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
-use uuid::Uuid;
 
 /// How long a link is good.
 pub const GOOD_FOR: Span = Span::from_days(7);
 /// The most teams that one invitation names.
 const MOST_TEAMS: usize = 20;
-
-const ID: usize = 16;
-/// 160 random bits can't be guessed.
-const TOKEN: usize = ID + 20;
 
 /// Where an invitation stands that nobody has accepted or taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -137,48 +136,6 @@ pub struct Sent {
     pub invitation: Invitation,
     /// What to hand to whom it is for.
     pub link: Secret<String>,
-}
-
-/// The token of a link, as who was invited holds it.
-#[derive(Clone, Copy)]
-pub struct InvitationToken {
-    id: InvitationId,
-    hash: [u8; 32],
-}
-
-/// Makes links, and knows their tokens: `it_`, the invitation's id and random bits.
-#[derive(Clone)]
-pub struct InvitationLinks {
-    keys: Keyring,
-    /// Where people reach the console.
-    public_url: String,
-}
-
-impl InvitationLinks {
-    /// With keys derived from these, to the console at this address.
-    #[must_use]
-    pub fn new(keys: &Keyring, public_url: &str) -> Self {
-        Self { keys: keys.derive("invitations"), public_url: public_url.trim_end_matches('/').to_owned() }
-    }
-
-    /// A fresh link for an invitation, and what is stored of it.
-    fn fresh(&self, env: &Env, id: InvitationId) -> ([u8; 32], Secret<String>) {
-        let mut token = [0u8; TOKEN];
-        token[..ID].copy_from_slice(id.uuid().as_bytes());
-        env.rng.fill(&mut token[ID..]);
-        // Behind `#`, where browsers keep it to themselves: no server and no log sees it in an address.
-        let link = format!("{}/console/invitation#token=it_{}", self.public_url, base32_encode(&token));
-        (self.keys.mac(&token), Secret::new(link))
-    }
-
-    /// Reads a token; `None` if it can't be one of ours.
-    #[must_use]
-    pub fn read(&self, token: &Secret<String>) -> Option<InvitationToken> {
-        let digits = token.expose().trim().strip_prefix("it_")?;
-        let token = base32_decode::<TOKEN>(digits.as_bytes())?;
-        let id = InvitationId::from_uuid(Uuid::from_slice(&token[..ID]).ok()?);
-        Some(InvitationToken { id, hash: self.keys.mac(&token) })
-    }
 }
 
 /// What inviting needs besides a transaction.

@@ -166,7 +166,7 @@ async fn expected(tx: &mut PlatformTx, org: OrgId, period: Period) -> StoreResul
     let mut after = (first, Uuid::nil());
     loop {
         let events = store::day_events(tx, org, after, period.end, EVENTS).await?;
-        for (at, id, quantities) in &events {
+        for (at, id, quantities, _) in &events {
             let parts = settle::quantities(quantities).ok_or_else(|| {
                 StoreError::Failed(format!("the quantities of the event {id} of {org} can't be read"))
             })?;
@@ -174,7 +174,7 @@ async fn expected(tx: &mut PlatformTx, org: OrgId, period: Period) -> StoreResul
             parts.iter().for_each(|part| expected.add(counted_at(*at), *id, part));
         }
         match events.last() {
-            Some((at, id, _)) if events.len() >= EVENTS as usize => after = (*at, *id),
+            Some((at, id, ..)) if events.len() >= EVENTS as usize => after = (*at, *id),
             _ => return Ok(expected),
         }
     }

@@ -9,9 +9,10 @@ pub(crate) use billed::{
     beyond, billed_events, forget_late, late_days, member_count, members_of, meters_of, pieces, settled,
 };
 pub(crate) use query::{
-    BilledRow, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current, day_events,
-    day_meters, day_rollups, day_series, event, exact_totals, forget_holds, hold, key_uses, of_day,
-    orgs_of_all, orgs_of_days, rollups, rollups_of_all, series, series_of, series_sums, totals, values,
+    BilledRow, CheckedEvent, EventRow, HoldRow, Sum, TakenHoldRow, active_holds, crossings, current,
+    day_events, day_meters, day_rollups, day_series, event, exact_totals, forget_holds, hold, key_uses,
+    of_day, orgs_of_all, orgs_of_days, rollups, rollups_of_all, series, series_of, series_sums, totals,
+    values,
 };
 
 use crate::{
@@ -237,7 +238,7 @@ statements! {
         "SELECT DISTINCT tenant_id, start_at FROM usage_rollup WHERE span = 'day' AND start_at >= $1 AND start_at < $2
          ORDER BY tenant_id, start_at";
     Ledger DAY_EVENTS(tenant: Id, from: Int, from_id: Id, to: Int, limit: Int) =
-        "SELECT at, id, quantities FROM usage_event
+        "SELECT at, id, quantities, settled FROM usage_event
          WHERE tenant_id = $1 AND (at, id) > ($2, $3) AND at < $4
          ORDER BY at, id LIMIT $5";
     Ledger NEXT_ROWS(tenant: Id, from: Int, from_id: Id, to: Int, limit: Int) =

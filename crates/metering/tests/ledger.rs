@@ -60,29 +60,6 @@ fn fold(meter: &str, fold: Fold, quantity: i64) -> Charge<'_> {
     Charge { meter, quantity, fold }
 }
 
-/// Runs SQL as the owner of the tables, who alone may change events.
-async fn as_owner(store: &TestStore, sql: String) {
-    let sql = sqlx::AssertSqlSafe(sql);
-    match store.database() {
-        Some(database) => {
-            let mut owner = database.connect("insula_migrate").await;
-            // The owner is under row-level security too.
-            sqlx::raw_sql("ALTER TABLE ledger.usage_event NO FORCE ROW LEVEL SECURITY")
-                .execute(&mut owner)
-                .await
-                .unwrap();
-            sqlx::raw_sql(sql).execute(&mut owner).await.unwrap();
-        }
-        None => {
-            use sqlx::ConnectOptions as _;
-            let file = store.folder().join("data").join("ledger.db");
-            let mut ledger =
-                sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut ledger).await.unwrap();
-        }
-    }
-}
-
 async fn probe<T: insula_storage::FromRow>(
     storage: &Storage,
     statement: &'static insula_storage::Statement<insula_storage::Platform>,
@@ -581,8 +558,7 @@ on_both_engines! {
         run.request(org, None, &[("requests", 1)]);
         run.request(org, None, &[("requests", 1)]);
         settler.catch_up().await.unwrap();
-        let schema = if store.database().is_some() { "ledger." } else { "" };
-        as_owner(&store, format!("DELETE FROM {schema}usage_event WHERE kind = 'job.finished'")).await;
+        store.tamper("usage_event", |table| format!("DELETE FROM {table} WHERE kind = 'job.finished'")).await;
         let mut tx = run.storage.platform_read(Store::Ledger, &Worker::Settlement).await.unwrap();
         let day = Step::Day.containing(run.env.now());
         let found = reconcile::days(&mut tx, day).await.unwrap();

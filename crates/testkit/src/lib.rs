@@ -9,6 +9,7 @@
 mod postgres;
 
 use insula_storage::{Engine, Storage};
+use sqlx::ConnectOptions as _;
 use tempfile::TempDir;
 
 pub use postgres::{Cluster, Database};
@@ -64,6 +65,30 @@ impl TestStore {
         match &self.database {
             None => Engine::Sqlite { folder: self.folder.path().join("data") },
             Some(database) => Engine::Postgres(database.urls()),
+        }
+    }
+
+    /// Changes a table of the ledger beside everything that guards it: what a hand in the database could do. `change`
+    /// makes the statement of the table's full name.
+    pub async fn tamper(&self, table: &str, change: impl FnOnce(&str) -> String) {
+        match &self.database {
+            Some(database) => {
+                let mut owner = database.connect("insula_migrate").await;
+                // The owner is under row-level security too.
+                let name = format!("ledger.{table}");
+                let open = format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY; {}", change(&name));
+                sqlx::raw_sql(sqlx::AssertSqlSafe(open))
+                    .execute(&mut owner)
+                    .await
+                    .expect("it is tampered with");
+            }
+            None => {
+                let file = self.folder.path().join("data").join("ledger.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+                let mut ledger = options.connect().await.expect("the ledger's file");
+                let change = sqlx::AssertSqlSafe(change(table));
+                sqlx::raw_sql(change).execute(&mut ledger).await.expect("it is tampered with");
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub struct Config {
     #[arg(long, env = "INSULA_TOKEN", hide_env_values = true)]
     pub(crate) insula_token: String,
     /// The folder that jobs and results are kept in.
-    #[arg(long, env = "SCRAPER_DATA", default_value = "insula-data/scraper")]
+    #[arg(long, env = "INSULA_DATA", default_value = "scraper-data")]
     pub(crate) data: PathBuf,
     /// How many jobs run at once.
     #[arg(long, env = "SCRAPER_JOBS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]

@@ -2,8 +2,9 @@ import { call } from '../client';
 import { collect, paging, type Listed } from '../pages';
 import type { ApiKey, CreatedApiKey, ApiKeyRequest } from '../types';
 
-export function listApiKeys(org: string, signal?: AbortSignal): Promise<Listed<ApiKey>> {
-  return collect((cursor) => call('get', '/v1/orgs/{org}/api-keys', { path: { org }, query: paging(cursor), signal }));
+/** All of the organization's, or those of one project. */
+export function listApiKeys(org: string, project: string | undefined, signal?: AbortSignal): Promise<Listed<ApiKey>> {
+  return collect((cursor) => call('get', '/v1/orgs/{org}/api-keys', { path: { org }, query: { ...paging(cursor), ...(project === undefined ? {} : { project }) }, signal }));
 }
 
 export function createApiKey(org: string, body: ApiKeyRequest, idempotencyKey: string): Promise<CreatedApiKey> {

@@ -1,5 +1,5 @@
-import { callPublic } from '../client';
-import type { Availability, LoginReply, LoginRequest, Plan, Product, SignUpRequest, SignUpReply } from '../types';
+import { call, callPublic } from '../client';
+import type { AcceptRequest, Availability, InvitationOffer, LoginReply, LoginRequest, Plan, Product, SignUpRequest, SignUpReply } from '../types';
 
 export function getProduct(signal?: AbortSignal): Promise<Product> {
   return callPublic('get', '/v1/product', { signal });
@@ -23,4 +23,13 @@ export function login(body: LoginRequest): Promise<LoginReply> {
 
 export async function logout(): Promise<void> {
   await callPublic('post', '/v1/logout', { body: {} });
+}
+
+export function lookAtInvitation(token: string, signal?: AbortSignal): Promise<InvitationOffer> {
+  return callPublic('post', '/v1/invitations/look', { body: { token }, signal });
+}
+
+/** As a new person, or as one who gives their password; `asMyself` as the person who is signed in. */
+export function acceptInvitation(body: AcceptRequest, asMyself: boolean): Promise<LoginReply> {
+  return (asMyself ? call : callPublic)('post', '/v1/invitations/accept', { body: { ...body, client: 'browser' } });
 }

@@ -28,6 +28,9 @@ export function BillingPage({ org, title, lead, actions, children }: Props) {
         <Link to="/o/$org/billing/plans" {...to}>
           {t('billing.plans')}
         </Link>
+        <Link to="/o/$org/billing/offers" {...to}>
+          {t('offers.title')}
+        </Link>
         <Link to="/o/$org/billing/invoices" {...to}>
           {t('billing.invoices')}
         </Link>

@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { Button } from 'antd';
 import { lineEventsQuery } from '../../api/queries';
 import type { BilledEvent, InvoiceLine } from '../../api/types';
@@ -18,7 +19,7 @@ interface Props {
 export function LineEvents({ org, invoice, line, zone }: Props) {
   const { t, format } = useI18n();
   const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = useInfiniteQuery(lineEventsQuery(org, invoice, line.position));
-  const columns = useColumns(zone);
+  const columns = useColumns(org, zone);
   const first = data?.pages[0];
   const events = data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -54,10 +55,19 @@ export function LineEvents({ org, invoice, line, zone }: Props) {
   );
 }
 
-function useColumns(zone: string): Column<BilledEvent>[] {
+/** An event has the digits of the request that it is of, so that the request can be explained. */
+function EventLink({ org, id }: { org: string; id: string }) {
+  return (
+    <Link to="/o/$org/usage/explain" params={{ org }} search={{ request: id.replace(/^evt_/, 'req_') }}>
+      <code className="event-id">{id}</code>
+    </Link>
+  );
+}
+
+function useColumns(org: string, zone: string): Column<BilledEvent>[] {
   const { t, format } = useI18n();
   return [
-    { id: 'id', title: t('events.id'), render: (event) => <code className="event-id">{event.id}</code> },
+    { id: 'id', title: t('events.id'), render: (event) => <EventLink org={org} id={event.id} /> },
     {
       id: 'at',
       title: t('events.at'),

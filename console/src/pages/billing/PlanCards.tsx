@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { Button } from 'antd';
 import type { ChangeRequest, Plan, Subscription } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
@@ -5,6 +6,7 @@ import { priceFor, type Chosen } from './catalogue';
 import { PER } from './terms';
 
 interface Props {
+  org: string;
   plans: readonly Plan[];
   subscription: Subscription;
   chosen: Chosen;
@@ -13,17 +15,17 @@ interface Props {
 }
 
 /** What each plan costs, and how to get it. */
-export function PlanCards({ plans, subscription, chosen, canChoose, onWanted }: Props) {
+export function PlanCards({ org, plans, subscription, chosen, canChoose, onWanted }: Props) {
   return (
     <ul className="plan-cards">
       {plans.map((plan) => (
-        <PlanCard key={plan.key} plan={plan} subscription={subscription} chosen={chosen} canChoose={canChoose} onWanted={onWanted} />
+        <PlanCard key={plan.key} org={org} plan={plan} subscription={subscription} chosen={chosen} canChoose={canChoose} onWanted={onWanted} />
       ))}
     </ul>
   );
 }
 
-function PlanCard({ plan, subscription, chosen, canChoose, onWanted }: Omit<Props, 'plans'> & { plan: Plan }) {
+function PlanCard({ org, plan, subscription, chosen, canChoose, onWanted }: Omit<Props, 'plans'> & { plan: Plan }) {
   const { t, format } = useI18n();
   const price = priceFor(plan.prices, chosen);
   const isCurrent = plan.key === subscription.plan;
@@ -52,18 +54,26 @@ function PlanCard({ plan, subscription, chosen, canChoose, onWanted }: Omit<Prop
         {plan.trial === null ? null : <li>{t('register.trial', { days: plan.trial.days })}</li>}
       </ul>
       <div className="plan-act">
-        <Choose plan={plan} subscription={subscription} price={price} canChoose={canChoose} onWanted={onWanted} />
+        <Choose org={org} plan={plan} subscription={subscription} price={price} canChoose={canChoose} onWanted={onWanted} />
       </div>
     </li>
   );
 }
 
-function Choose({ plan, subscription, price, canChoose, onWanted }: Omit<Props, 'plans' | 'chosen'> & { plan: Plan; price: ReturnType<typeof priceFor> }) {
+function Choose({ org, plan, subscription, price, canChoose, onWanted }: Omit<Props, 'plans' | 'chosen'> & { plan: Plan; price: ReturnType<typeof priceFor> }) {
   const { t } = useI18n();
   const isCurrent = plan.key === subscription.plan;
   const isSame = isCurrent && price?.interval === subscription.interval && price.price.currency === subscription.currency;
   if (isSame || (isCurrent && price === undefined)) return null;
-  if (!plan.self_service && !isCurrent) return <p className="muted">{t('plans.contact')}</p>;
+  if (!plan.self_service && !isCurrent) {
+    return canChoose ? (
+      <Link className="button-link quiet" to="/o/$org/billing/offers" params={{ org }} search={{ ask: plan.key }}>
+        {t('offers.ask')}
+      </Link>
+    ) : (
+      <p className="muted">{t('plans.contact')}</p>
+    );
+  }
   if (price === undefined && plan.prices.length > 0) return null;
   const terms = price === undefined ? {} : { interval: price.interval, currency: price.price.currency };
   return (

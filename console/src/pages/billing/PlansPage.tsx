@@ -84,7 +84,7 @@ function Plans({ org, plans, subscription }: { org: string; plans: readonly Plan
           }
         />
       )}
-      <PlanCards plans={plans} subscription={subscription} chosen={chosen} canChoose={mayManage && isChangeable(subscription)} onWanted={setWanted} />
+      <PlanCards org={org} plans={plans} subscription={subscription} chosen={chosen} canChoose={mayManage && isChangeable(subscription)} onWanted={setWanted} />
       <PlanComparison plans={plans} subscription={subscription} chosen={chosen} />
       <Suspense fallback={null}>
         {wanted === undefined ? null : (

@@ -18,7 +18,7 @@ it('shows a new secret once, and lets go of it only when it is stored', async ()
   const user = person();
   await user.click(await screen.findByRole('button', { name: 'Create key' }));
   const drawer = await screen.findByRole('dialog');
-  await user.type(within(drawer).getByLabelText('Name'), 'Crawler');
+  await user.type(await within(drawer).findByLabelText('Name'), 'Crawler');
   await user.click(await within(drawer).findByRole('checkbox', { name: 'All of Scraping' }));
   await user.click(within(drawer).getByRole('button', { name: 'Create key' }));
 
@@ -40,7 +40,7 @@ it('says what the API found wrong beside the field, and why a plan is full', asy
   renderApp('/o/acme/keys?create=true');
   const user = person();
   const drawer = await screen.findByRole('dialog');
-  await user.type(within(drawer).getByLabelText('Name'), 'Crawler');
+  await user.type(await within(drawer).findByLabelText('Name'), 'Crawler');
   await user.type(within(drawer).getByLabelText('Allowed networks'), 'nonsense');
   await user.click(await within(drawer).findByRole('checkbox', { name: 'scraping:read' }));
   await user.click(within(drawer).getByRole('button', { name: 'Create key' }));

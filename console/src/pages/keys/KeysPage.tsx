@@ -2,8 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { Button, Select } from 'antd';
 import { lazy, Suspense, useRef, useState } from 'react';
-import { apiKeysQuery } from '../../api/queries';
-import type { ApiKey, CreatedApiKey } from '../../api/types';
+import { apiKeysQuery, projectsQuery } from '../../api/queries';
+import type { ApiKey } from '../../api/types';
 import { Page } from '../../app/Page';
 import { KEY_COLUMNS, KEY_STATUSES } from '../../app/search';
 import { useI18n } from '../../i18n/i18n';
@@ -12,27 +12,25 @@ import { EmptyState } from '../../ui/EmptyState';
 import { Icon } from '../../ui/Icon';
 import { SearchBox } from '../../ui/SearchBox';
 import { Skeleton } from '../../ui/Skeleton';
-import { useDebouncedCallback } from '../../ui/use-debounced';
-import { KeysTable, type KeyAct } from './KeysTable';
-import { keepSecret } from './secrets';
+import { useTyped } from '../../ui/use-debounced';
+import { KeysTable } from './KeysTable';
+import { useKeyActs } from './use-key-acts';
 import './keys.css';
 
-// Form, drawer and dialogs come when they are first needed; the list doesn't wait for them.
+// The form comes when it is first needed; the list doesn't wait for it.
 const loadDrawer = () => import('./CreateKeyDrawer');
 const CreateKeyDrawer = lazy(() => loadDrawer().then((module) => ({ default: module.CreateKeyDrawer })));
-const RotateModal = lazy(() => import('./RotateModal').then((module) => ({ default: module.RotateModal })));
-const RevokeModal = lazy(() => import('./RevokeModal').then((module) => ({ default: module.RevokeModal })));
-const SecretModal = lazy(() => import('./SecretModal').then((module) => ({ default: module.SecretModal })));
 
 const route = getRouteApi('/member/o/$org/keys');
 
 type Status = (typeof KEY_STATUSES)[number];
 
-function matching(keys: readonly ApiKey[], q: string, status: Status | undefined): ApiKey[] {
+function matching(keys: readonly ApiKey[], q: string, status: Status | undefined, project: string | undefined): ApiKey[] {
   const words = q.trim().toLowerCase();
   return keys.filter(
     (key) =>
       (status === undefined || key.status === status) &&
+      (project === undefined || key.project === project) &&
       (words === '' || [key.name, key.id, key.environment, ...key.scopes].some((text) => text.toLowerCase().includes(words))),
   );
 }
@@ -43,27 +41,13 @@ export function KeysPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const { data, error, refetch } = useQuery(apiKeysQuery(org));
-  // The address follows what is typed, a moment later; the box itself must not wait for it.
-  const [typed, setTyped] = useState(search.q ?? '');
+  const projects = useQuery(projectsQuery(org));
+  const [typed, type] = useTyped(search.q ?? '', (text) => void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true }));
   const createRef = useRef<HTMLButtonElement>(null);
   // Once used the drawer stays, so that it can slide out again.
   const [drawerUsed, setDrawerUsed] = useState(search.create === true);
-  const [acting, setActing] = useState<{ act: KeyAct; key: ApiKey }>();
-  const [secret, setSecret] = useState<CreatedApiKey>();
+  const acts = useKeyActs(org);
 
-  function showSecret(made: CreatedApiKey) {
-    keepSecret(org, made.api_key.id, made.secret);
-    setActing(undefined);
-    setSecret(made);
-    setDrawer(false);
-  }
-  const putIntoAddress = useDebouncedCallback((text: string) => {
-    void navigate({ search: ({ q: _, ...rest }) => (text === '' ? rest : { ...rest, q: text }), replace: true });
-  });
-  function type(text: string) {
-    setTyped(text);
-    putIntoAddress(text);
-  }
   function clearFilters() {
     type('');
     void navigate({ search: {}, replace: true });
@@ -78,7 +62,7 @@ export function KeysPage() {
       {t('keys.create')}
     </Button>
   );
-  const shown = matching(data?.items ?? [], typed, search.status);
+  const shown = matching(data?.items ?? [], typed, search.status, search.project);
 
   return (
     <Page title={t('keys.title')} lead={t('keys.lead')} actions={createButton}>
@@ -92,6 +76,15 @@ export function KeysPage() {
             options={[{ value: '', label: t('keys.anyStatus') }, ...KEY_STATUSES.map((value) => ({ value, label: word('status', value) }))]}
             style={{ minWidth: 150 }}
           />
+          {(projects.data?.items.length ?? 0) === 0 ? null : (
+            <Select
+              aria-label={t('keys.filterProject')}
+              value={search.project ?? ''}
+              onChange={(value) => void navigate({ search: ({ project: _, ...rest }) => (value === '' ? rest : { ...rest, project: value }), replace: true })}
+              options={[{ value: '', label: t('keys.anyProject') }, ...(projects.data?.items ?? []).map(({ id, name }) => ({ value: id, label: name }))]}
+              style={{ minWidth: 150 }}
+            />
+          )}
         </div>
         {error !== null && data === undefined ? (
           <ProblemAlert error={error} onRetry={() => void refetch()} />
@@ -117,7 +110,8 @@ export function KeysPage() {
                 replace: true,
               })
             }
-            onAct={(act, key) => setActing({ act, key })}
+            projects={projects.data?.items ?? []}
+            onAct={acts.act}
           />
         )}
         {data?.truncated === true ? <p className="muted small">{t('app.truncated', { count: data.items.length })}</p> : null}
@@ -126,16 +120,18 @@ export function KeysPage() {
         {drawerUsed ? (
           <CreateKeyDrawer
             org={org}
+            project={search.project}
             open={search.create === true}
             onClose={() => setDrawer(false)}
             opener={createRef}
-            onCreated={showSecret}
+            onCreated={(made) => {
+              acts.show(made);
+              setDrawer(false);
+            }}
           />
         ) : null}
-        {acting?.act === 'rotate' ? <RotateModal org={org} apiKey={acting.key} onClose={() => setActing(undefined)} onRotated={showSecret} /> : null}
-        {acting?.act === 'revoke' ? <RevokeModal org={org} apiKey={acting.key} onClose={() => setActing(undefined)} /> : null}
-        {secret === undefined ? null : <SecretModal shown={secret} onClose={() => setSecret(undefined)} />}
       </Suspense>
+      {acts.dialogs}
     </Page>
   );
 }

@@ -1,5 +1,5 @@
 import { Button, Dropdown } from 'antd';
-import type { ApiKey } from '../../api/types';
+import type { ApiKey, Project } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { Badge } from '../../ui/Badge';
 import { DataTable, type Column, type Sorting } from '../../ui/DataTable';
@@ -11,12 +11,14 @@ export type KeyAct = 'rotate' | 'revoke';
 
 interface Props {
   keys: readonly ApiKey[];
-  sorting: Sorting;
-  onSort: (sorting: Sorting) => void;
+  /** To name the projects that keys are of; without, they aren't named. */
+  projects?: readonly Project[];
+  sorting?: Sorting;
+  onSort?: (sorting: Sorting) => void;
   onAct: (act: KeyAct, key: ApiKey) => void;
 }
 
-export function KeysTable({ keys, sorting, onSort, onAct }: Props) {
+export function KeysTable({ keys, projects = [], sorting, onSort, onAct }: Props) {
   const { t, word, format } = useI18n();
   const columns: Column<ApiKey>[] = [
     {
@@ -31,7 +33,17 @@ export function KeysTable({ keys, sorting, onSort, onAct }: Props) {
       ),
     },
     { id: 'status', title: t('keys.status'), sortBy: (key) => key.status, render: (key) => <Badge status={key.status}>{word('status', key.status)}</Badge> },
-    { id: 'environment', title: t('keys.environment'), sortBy: (key) => key.environment, render: (key) => word('keys', key.environment) },
+    {
+      id: 'environment',
+      title: t('keys.environment'),
+      sortBy: (key) => key.environment,
+      render: ({ environment, project }) => (
+        <span className="key-where">
+          {word('keys', environment)}
+          {project === null || projects.length === 0 ? null : <span className="muted small">{projects.find(({ id }) => id === project)?.name ?? project}</span>}
+        </span>
+      ),
+    },
     { id: 'scopes', title: t('keys.scopes'), render: (key) => <Scopes scopes={key.scopes} /> },
     {
       id: 'created',
@@ -58,7 +70,7 @@ export function KeysTable({ keys, sorting, onSort, onAct }: Props) {
       render: (key) => <Actions apiKey={key} onAct={onAct} />,
     },
   ];
-  return <DataTable label={t('keys.title')} columns={columns} rows={keys} rowKey={(key) => key.id} sorting={sorting} onSort={onSort} />;
+  return <DataTable label={t('keys.title')} columns={columns} rows={keys} rowKey={(key) => key.id} {...(sorting === undefined ? {} : { sorting })} {...(onSort === undefined ? {} : { onSort })} />;
 }
 
 function Instant({ at, text }: { at: string; text: string }) {

@@ -1,11 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Form, Input, Modal } from 'antd';
-import { useState } from 'react';
 import { revokeApiKey } from '../../api/operations/keys';
 import { apiKeysQuery, limitsQuery } from '../../api/queries';
 import type { ApiKey } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { ProblemAlert } from '../../problem/ProblemAlert';
+import { NameToConfirm } from '../../ui/NameToConfirm';
 import { useToast } from '../../ui/Toasts';
 import { forgetSecret } from './secrets';
 
@@ -20,8 +19,6 @@ export function RevokeModal({ org, apiKey, onClose }: Props) {
   const { t } = useI18n();
   const toast = useToast();
   const queryClient = useQueryClient();
-  const [typed, setTyped] = useState('');
-  const matches = typed.trim() === apiKey.name;
   const revoke = useMutation({
     mutationFn: () => revokeApiKey(org, apiKey.id),
     onSuccess: () => {
@@ -33,24 +30,19 @@ export function RevokeModal({ org, apiKey, onClose }: Props) {
     },
   });
   return (
-    <Modal
-      open
+    <NameToConfirm
       title={t('keys.revokeTitle', { name: apiKey.name })}
-      closable={{ 'aria-label': t('app.close') }}
-      onCancel={onClose}
-      onOk={() => revoke.mutate()}
-      okText={t('keys.revokeSubmit')}
-      okButtonProps={{ danger: true, disabled: !matches }}
-      cancelText={t('app.cancel')}
-      confirmLoading={revoke.isPending}
+      hint={t('keys.revokeHint')}
+      name={apiKey.name}
+      label={t('app.typeName', { name: apiKey.name })}
+      submit={t('keys.revokeSubmit')}
+      cancel={t('app.cancel')}
+      close={t('app.close')}
+      pending={revoke.isPending}
+      onSubmit={() => revoke.mutate()}
+      onClose={onClose}
     >
-      <Form layout="vertical" onFinish={() => (matches ? revoke.mutate() : undefined)}>
-        <p style={{ marginBottom: 16 }}>{t('keys.revokeHint')}</p>
-        <Form.Item label={t('keys.revokeType', { name: apiKey.name })} htmlFor="revoke-name">
-          <Input id="revoke-name" autoComplete="off" value={typed} onChange={(event) => setTyped(event.target.value)} />
-        </Form.Item>
-        {revoke.error === null ? null : <ProblemAlert error={revoke.error} />}
-      </Form>
-    </Modal>
+      {revoke.error === null ? null : <ProblemAlert error={revoke.error} />}
+    </NameToConfirm>
   );
 }

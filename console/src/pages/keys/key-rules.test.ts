@@ -9,6 +9,12 @@ describe('what the form sends', () => {
   it('leaves out what was left empty', () => {
     expect(toRequest({ ...plain, networks: ' \n', rate: { per_second: null } }, NOW, 'requests_per_second')).toEqual({ name: 'Crawler', environment: 'production', scopes: ['a:read'] });
   });
+  it('carries the project and limits of its own', () => {
+    expect(toRequest({ ...plain, project: 'prj_1', own: { jobs: 2, pages: null }, rate: { per_second: 5 } }, NOW, 'per_second')).toMatchObject({
+      project: 'prj_1',
+      limits: { per_second: { per_second: 5 }, jobs: 2 },
+    });
+  });
   it('carries networks, rate and expiry', () => {
     expect(toRequest({ ...plain, networks: '10.0.0.0/8\n203.0.113.0/24', rate: { per_second: 5, burst: 10 }, expiry: '30' }, NOW, 'per_second')).toMatchObject({
       allowed_networks: ['10.0.0.0/8', '203.0.113.0/24'],
@@ -21,7 +27,8 @@ describe('what the form sends', () => {
 it('leads the API’s pointers to the form’s fields', () => {
   expect(renamePointer('/allowed_networks/0', 'never')).toBe('/networks');
   expect(renamePointer('/expires_at', 'date')).toBe('/expires_on');
-  expect(renamePointer('/limits/requests_per_second', 'never')).toBe('/rate/per_second');
+  expect(renamePointer('/limits/requests_per_second/burst', 'never', 'requests_per_second')).toBe('/rate/per_second');
+  expect(renamePointer('/limits/requests_per_day', 'never', 'requests_per_second')).toBe('/own/requests_per_day');
   expect(renamePointer('/name', 'never')).toBe('/name');
 });
 

@@ -9,7 +9,7 @@ import { Skeleton } from '../../ui/Skeleton';
 import { barsOf, usageRange } from '../usage/range';
 import { UsageChart } from '../usage/UsageChart';
 import { Checklist } from './Checklist';
-import { LimitsCard } from './LimitsCard';
+import { LimitsCard } from '../usage/LimitsCard';
 import { useOnboarding } from './onboarding';
 import { SubscriptionCard } from './SubscriptionCard';
 import './overview.css';

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { apiKeysQuery, limitsQuery, usageQuery } from '../../api/queries';
 import { barsOf, totalOf, usageRange } from '../usage/range';
-import { hasRequests } from './limit-level';
+import { hasRequests } from '../usage/limit-level';
 
 const POLL_MS = 1_500;
 

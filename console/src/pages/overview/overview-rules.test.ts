@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { product, limits } from '../../test/samples';
 import { curlLine, gatewayOrigin } from './curl';
-import { hasRequests, levelOf } from './limit-level';
+import { hasRequests, levelOf } from '../usage/limit-level';
 
 describe('a bar', () => {
   const warn_at = [80, 90, 100];

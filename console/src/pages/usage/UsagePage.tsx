@@ -1,33 +1,48 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { Button, Segmented } from 'antd';
+import { Button, Segmented, Select } from 'antd';
 import { useEffect } from 'react';
-import { usageQuery } from '../../api/queries';
-import { Page } from '../../app/Page';
+import { METER_OF_REQUESTS } from '../../api/operations/usage';
+import { projectsQuery, usageQuery, usageReportQuery } from '../../api/queries';
+import type { MeterReport } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
-import { ProblemAlert } from '../../problem/ProblemAlert';
+import { Loaded } from '../../problem/Loaded';
 import { Card } from '../../ui/Card';
-import { DataTable } from '../../ui/DataTable';
 import { download } from '../../ui/download';
 import { EmptyState } from '../../ui/EmptyState';
 import { Icon } from '../../ui/Icon';
-import { Skeleton } from '../../ui/Skeleton';
 import { markUsageSeen } from '../overview/onboarding';
-import { barsOf, csvOf, totalOf, usageRange, type Bar, type RangeName } from './range';
+import { csvOf, GROUPINGS, groupsOf, type Grouping } from './groups';
+import { LimitsCard } from './LimitsCard';
+import { barsOf, totalOf, usageRange, windowOf, windowsOf, type RangeName, type WindowName } from './range';
 import { UsageChart } from './UsageChart';
-import './usage.css';
+import { Figures, GroupTable, WindowTable } from './UsageFigures';
+import { UsageFrame } from './UsageFrame';
+import { useNames } from './use-names';
 
-const route = getRouteApi('/member/o/$org/usage');
+const route = getRouteApi('/member/o/$org/usage/');
+
+const ADDS_UP: readonly MeterReport['aggregate'][] = ['count', 'sum'];
 
 export function UsagePage() {
-  const { t, format } = useI18n();
+  const { t, word, format } = useI18n();
   const { org } = route.useParams();
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const name = search.range ?? '7d';
-  const range = usageRange(name);
-  const { data, error, refetch, isPlaceholderData } = useQuery(usageQuery(org, range));
-  const bars = data === undefined || isPlaceholderData ? undefined : barsOf(range, data.buckets);
+  const range = usageRange(name, search.window);
+  const report = useQuery(usageReportQuery(org));
+  const meters = report.data?.meters ?? [];
+  const meter = search.meter ?? (meters.some((each) => each.meter === METER_OF_REQUESTS) ? METER_OF_REQUESTS : (meters[0]?.meter ?? METER_OF_REQUESTS));
+  const known = meters.find((each) => each.meter === meter);
+  const addsUp = known === undefined || ADDS_UP.includes(known.aggregate);
+  // Different values of several groups don't add up.
+  const by = known?.aggregate === 'unique' ? undefined : search.group;
+  const usage = useQuery(usageQuery(org, range, { meter, group_by: by, project: search.project }));
+  const fresh = usage.isPlaceholderData ? undefined : usage.data;
+  const bars = fresh === undefined ? undefined : barsOf(range, fresh.buckets);
+  const groups = fresh === undefined || by === undefined ? undefined : groupsOf(range, fresh.buckets, by);
+  const nameOf = useNames(org, by);
 
   // The last step of the checklist is a look at this page with something on it.
   const seen = bars !== undefined && totalOf(bars) > 0;
@@ -35,103 +50,89 @@ export function UsagePage() {
     if (seen) markUsageSeen(org);
   }, [seen, org]);
 
+  function choose(change: { [K in keyof typeof search]?: (typeof search)[K] | undefined }) {
+    void navigate({ search: (before) => Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== undefined)), replace: true });
+  }
   const actions = (
-    <>
-      <Segmented<RangeName>
-        aria-label={t('usage.range')}
-        value={name}
-        onChange={(value) => void navigate({ search: (before) => ({ ...before, range: value }), replace: true })}
-        options={[
-          { value: '24h', label: t('usage.24h') },
-          { value: '7d', label: t('usage.7d') },
-          { value: '30d', label: t('usage.30d') },
-        ]}
-      />
-      <Button icon={<Icon name="download" size={16} />} disabled={bars === undefined} onClick={() => download(`usage-${org}-${name}.csv`, 'text/csv', csvOf(bars ?? []))}>
-        {t('usage.csv')}
-      </Button>
-    </>
+    <Button icon={<Icon name="download" size={16} />} disabled={bars === undefined} onClick={() => download(`usage-${org}-${meter}-${name}.csv`, 'text/csv', csvOf(bars ?? [], groups, by))}>
+      {t('usage.csv')}
+    </Button>
   );
-
+  const view = search.view ?? 'chart';
   return (
-    <Page title={t('usage.title')} lead={t('usage.lead')} actions={actions}>
-      <Card
-        title={t('usage.value')}
-        aside={
-          <Segmented<'chart' | 'table'>
-            aria-label={t('usage.view')}
-            size="small"
-            value={search.view ?? 'chart'}
-            onChange={(value) => void navigate({ search: (before) => ({ ...before, view: value }), replace: true })}
-            options={[
-              { value: 'chart', label: t('usage.chart') },
-              { value: 'table', label: t('usage.table') },
-            ]}
+    <UsageFrame org={org} title={t('usage.title')} lead={t('usage.lead')} actions={actions}>
+      <div className="stack">
+        <div className="choices-row">
+          <Select aria-label={t('usage.meter')} value={meter} onChange={(value) => choose({ meter: value })} options={(meters.length === 0 ? [{ meter }] : meters).map((each) => ({ value: each.meter, label: word('meter', each.meter) }))} />
+          <Segmented<RangeName> aria-label={t('usage.range')} value={name} onChange={(value) => choose({ range: value })} options={(['24h', '7d', '30d', '90d'] as const).map((value) => ({ value, label: t(`usage.${value}`) }))} />
+          {windowsOf(name).length < 2 ? null : (
+            <Select<WindowName> aria-label={t('usage.window')} value={windowOf(name, search.window)} onChange={(value) => choose({ window: value })} options={windowsOf(name).map((value) => ({ value, label: t(`usage.window.${value}`) }))} />
+          )}
+          <Select<Grouping | ''>
+            aria-label={t('usage.groupBy')}
+            value={by ?? ''}
+            disabled={known?.aggregate === 'unique'}
+            onChange={(value) => choose({ group: value === '' ? undefined : value })}
+            options={[{ value: '', label: t('usage.group.none') }, ...GROUPINGS.map((value) => ({ value, label: t(`usage.group.${value}`) }))]}
           />
-        }
-      >
-        {error !== null && bars === undefined ? (
-          <ProblemAlert error={error} onRetry={() => void refetch()} />
-        ) : bars === undefined ? (
-          <Skeleton lines={1} height={330} label={t('app.loading')} />
-        ) : (
-          <>
-            <Figures bars={bars} window={range.window} />
-            {totalOf(bars) === 0 ? (
-              <EmptyState icon="chart" title={t('usage.empty')} hint={t('usage.emptyHint')} />
-            ) : search.view === 'table' ? (
-              <UsageTable bars={bars} window={range.window} />
-            ) : (
-              <UsageChart bars={bars} window={range.window} height={300} />
-            )}
-            {search.view === 'table' ? null : (
-              <p className="muted small">
-                {t('usage.zone')} {data === undefined ? null : t('overview.asOf', { time: format.dateTime(data.as_of) })}
-              </p>
-            )}
-          </>
-        )}
-      </Card>
-    </Page>
-  );
-}
-
-function Figures({ bars, window }: { bars: readonly Bar[]; window: 'hour' | 'day' }) {
-  const { t, format } = useI18n();
-  const peak = bars.reduce<Bar | undefined>((best, bar) => (bar.value > (best?.value ?? 0) ? bar : best), undefined);
-  return (
-    <dl className="figures">
-      <div>
-        <dt>{t('usage.total')}</dt>
-        <dd className="nums" data-testid="usage-total">
-          {format.number(totalOf(bars))}
-        </dd>
-      </div>
-      {peak === undefined ? null : (
-        <div>
-          <dt>{t('usage.peak')}</dt>
-          <dd className="nums">
-            {format.number(peak.value)} <small>{(window === 'hour' ? format.utcHour : format.utcDay)(peak.start)}</small>
-          </dd>
+          <ProjectFilter org={org} value={search.project} onChange={(project) => choose({ project })} />
         </div>
-      )}
-    </dl>
+        <Card
+          title={word('meter', meter)}
+          aside={
+            <Segmented<'chart' | 'table'>
+              aria-label={t('usage.view')}
+              size="small"
+              value={view}
+              onChange={(value) => choose({ view: value })}
+              options={[
+                { value: 'chart', label: t('usage.chart') },
+                { value: 'table', label: t('usage.table') },
+              ]}
+            />
+          }
+        >
+          <Loaded query={{ data: bars, error: usage.error, refetch: usage.refetch }} lines={1} height={330}>
+            {(shown) => (
+              <>
+                <Figures bars={shown} window={range.window} addsUp={addsUp} unit={fresh?.unit} />
+                {totalOf(shown) === 0 ? (
+                  <EmptyState icon="chart" title={t('usage.empty')} hint={t('usage.emptyHint')} />
+                ) : view === 'table' ? (
+                  <WindowTable bars={shown} window={range.window} groups={groups} by={by} nameOf={nameOf} what={word('meter', meter)} />
+                ) : (
+                  <UsageChart bars={shown} window={range.window} height={300} what={word('meter', meter)} nameOf={nameOf} {...(groups === undefined ? {} : { groups })} />
+                )}
+                {view === 'table' ? null : (
+                  <p className="muted small">
+                    {t('usage.zone')} {fresh === undefined ? null : t('overview.asOf', { time: format.dateTime(fresh.as_of) })}
+                  </p>
+                )}
+              </>
+            )}
+          </Loaded>
+        </Card>
+        {groups === undefined || by === undefined || groups.length === 0 ? null : (
+          <Card title={t(`usage.group.${by}`)}>
+            <GroupTable groups={groups} by={by} nameOf={nameOf} what={word('meter', meter)} />
+          </Card>
+        )}
+        <LimitsCard org={org} />
+      </div>
+    </UsageFrame>
   );
 }
 
-function UsageTable({ bars, window }: { bars: readonly Bar[]; window: 'hour' | 'day' }) {
-  const { t, format } = useI18n();
-  const label = window === 'hour' ? format.utcHour : format.utcDay;
+function ProjectFilter({ org, value, onChange }: { org: string; value: string | undefined; onChange: (project: string | undefined) => void }) {
+  const { t } = useI18n();
+  const { data } = useQuery(projectsQuery(org));
+  if (data === undefined || (data.items.length === 0 && value === undefined)) return null;
   return (
-    <DataTable
-      label={`${t('usage.title')}. ${t('usage.zone')}`}
-      rows={bars.toReversed()}
-      rowKey={(bar) => bar.start}
-      columns={[
-        { id: 'from', title: `${t('usage.from')} (UTC)`, render: (bar) => label(bar.start) },
-        { id: 'to', title: `${t('usage.to')} (UTC)`, render: (bar) => label(bar.end) },
-        { id: 'value', title: t('usage.value'), end: true, render: (bar) => <span className="nums">{format.number(bar.value)}</span> },
-      ]}
+    <Select
+      aria-label={t('keys.filterProject')}
+      value={value ?? ''}
+      onChange={(chosen) => onChange(chosen === '' ? undefined : chosen)}
+      options={[{ value: '', label: t('keys.anyProject') }, ...data.items.map(({ id, name }) => ({ value: id, label: name }))]}
     />
   );
 }

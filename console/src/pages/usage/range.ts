@@ -1,21 +1,44 @@
 import type { UsageRange } from '../../api/operations/usage';
 import type { UsageBucket } from '../../api/types';
 
-export type RangeName = '24h' | '7d' | '30d';
+export type RangeName = '24h' | '7d' | '30d' | '90d';
+export type WindowName = UsageRange['window'];
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const SHAPES = {
-  '24h': { window: 'hour', step: HOUR_MS, count: 24 },
-  '7d': { window: 'day', step: DAY_MS, count: 7 },
-  '30d': { window: 'day', step: DAY_MS, count: 30 },
-} as const;
+
+/** How long each range is, and by which windows it can be read; the first of them is the usual one. */
+const SHAPES: Record<RangeName, { length: number; windows: readonly [WindowName, ...WindowName[]] }> = {
+  '24h': { length: DAY_MS, windows: ['hour'] },
+  '7d': { length: 7 * DAY_MS, windows: ['day', 'hour'] },
+  '30d': { length: 30 * DAY_MS, windows: ['day'] },
+  '90d': { length: 90 * DAY_MS, windows: ['day', 'month'] },
+};
+
+export function windowsOf(name: RangeName): readonly WindowName[] {
+  return SHAPES[name].windows;
+}
+
+/** The window that is meant: the wanted one, where the range can be read by it. */
+export function windowOf(name: RangeName, wanted: WindowName | undefined): WindowName {
+  const { windows } = SHAPES[name];
+  return windows.find((window) => window === wanted) ?? windows[0];
+}
 
 /** Half open, ending with the current window: asked again within it, the same range (and the same cache entry) results. */
-export function usageRange(name: RangeName, now = Date.now()): UsageRange {
-  const { window, step, count } = SHAPES[name];
+export function usageRange(name: RangeName, wanted?: WindowName, now = Date.now()): UsageRange {
+  const { length } = SHAPES[name];
+  const window = windowOf(name, wanted);
+  if (window === 'month') {
+    const at = new Date(now);
+    const month = (offset: number) => new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + offset)).toISOString();
+    // The current month and the two before it.
+    return { from: month(-2), to: month(1), window };
+  }
+  // A range of days ends with the day, also when it is read by the hour.
+  const step = length > DAY_MS ? DAY_MS : HOUR_MS;
   const to = (Math.floor(now / step) + 1) * step;
-  return { from: new Date(to - count * step).toISOString(), to: new Date(to).toISOString(), window };
+  return { from: new Date(to - length).toISOString(), to: new Date(to).toISOString(), window };
 }
 
 export interface Bar {
@@ -24,28 +47,28 @@ export interface Bar {
   value: number;
 }
 
+function nextStart(start: number, window: WindowName): number {
+  if (window === 'hour') return start + HOUR_MS;
+  if (window === 'day') return start + DAY_MS;
+  const at = new Date(start);
+  return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1);
+}
+
 /** One bar per window of the range, zero where the server has no bucket. */
 export function barsOf(range: UsageRange, buckets: readonly UsageBucket[]): Bar[] {
-  const step = range.window === 'hour' ? HOUR_MS : DAY_MS;
-  const from = Date.parse(range.from);
   const values = new Map<number, number>();
   for (const bucket of buckets) {
-    const window = Math.floor((Date.parse(bucket.start) - from) / step);
-    values.set(window, (values.get(window) ?? 0) + Number(bucket.value));
+    const start = Date.parse(bucket.start);
+    values.set(start, (values.get(start) ?? 0) + Number(bucket.value));
   }
-  const count = Math.round((Date.parse(range.to) - from) / step);
-  return Array.from({ length: count }, (_, window) => ({
-    start: new Date(from + window * step).toISOString(),
-    end: new Date(from + (window + 1) * step).toISOString(),
-    value: values.get(window) ?? 0,
-  }));
+  const bars: Bar[] = [];
+  const to = Date.parse(range.to);
+  for (let start = Date.parse(range.from); start < to; start = nextStart(start, range.window)) {
+    bars.push({ start: new Date(start).toISOString(), end: new Date(nextStart(start, range.window)).toISOString(), value: values.get(start) ?? 0 });
+  }
+  return bars;
 }
 
 export function totalOf(bars: readonly Bar[]): number {
   return bars.reduce((sum, bar) => sum + bar.value, 0);
-}
-
-/** RFC 4180. Nothing in it needs quotes: instants and numbers. */
-export function csvOf(bars: readonly Bar[]): string {
-  return ['start,end,value', ...bars.map((bar) => `${bar.start},${bar.end},${bar.value}`)].join('\r\n') + '\r\n';
 }

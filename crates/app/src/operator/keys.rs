@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most keys that one request names.
 const MOST_NAMED: usize = 1_000;
+/// The most keys that an answer lists.
+const MOST_SHOWN: usize = 1_000;
 /// How many keys of an organization are revoked by one transaction, so that others get their turn in between.
 const AT_ONCE: usize = 500;
 
@@ -53,7 +55,7 @@ struct Revoked {
     dry_run: bool,
     /// How many keys were revoked, or would be.
     revoked: usize,
-    /// Those keys.
+    /// Those keys, the first 1000 of them.
     keys: Vec<RevokedKey>,
     /// Of the keys that were named, those that aren't among them: unknown, no longer good, or not what else was said.
     missing: Vec<String>,
@@ -103,8 +105,9 @@ async fn revoke_keys_everywhere(
         environment: key.environment,
         created_at: key.created_at,
     };
-    let keys: Vec<RevokedKey> = selected.into_iter().map(shown).collect();
-    Ok(Json(Revoked { dry_run: body.dry_run, revoked: keys.len(), keys, missing }))
+    let revoked = selected.len();
+    let keys = selected.into_iter().take(MOST_SHOWN).map(shown).collect();
+    Ok(Json(Revoked { dry_run: body.dry_run, revoked, keys, missing }))
 }
 
 fn selection(platform: &Platform, body: &RevokeBody) -> Result<Selection> {

@@ -4,7 +4,9 @@ use super::TAG;
 use crate::platform::Platform;
 use axum::extract::State as Extract;
 use insula_access::{CheckLedger, ReadHealth};
-use insula_kernel::{Error, Instant, OrgId, Period, Result, Span};
+use insula_billing::books::{self, Difference};
+use insula_gateway::TargetHealth;
+use insula_kernel::{Error, Instant, InvoiceId, OrgId, Period, Result, Span};
 use insula_metering::{
     archive::{self, Places},
     reconcile::{self, Discrepancy, Figure, Part},
@@ -24,7 +26,7 @@ pub(super) fn api() -> Api<Platform> {
         "/v1/operator/ledger/check",
         "checkLedger",
         TAG,
-        "Compute every sum of some days once more from its events, and say which differ",
+        "Compute every sum and invoice of some days once more from its events, and say which differ",
     )
     .allows_operator::<CheckLedger>()
     .query::<CheckQuery>()
@@ -34,7 +36,7 @@ pub(super) fn api() -> Api<Platform> {
         "/v1/operator/health",
         "getPlatformHealth",
         TAG,
-        "How far settlement is, and what the continuous check of the ledger has found",
+        "How far settlement is, what the continuous check of the ledger has found, and how upstreams do",
     )
     .allows_operator::<ReadHealth>()
     .replies::<PlatformHealth>(200);
@@ -68,6 +70,32 @@ struct Checked {
     to: Instant,
     /// The sums that aren't those of their events; none if all is well.
     discrepancies: Vec<WrongSum>,
+    /// How many final invoices and statements have usage of these days.
+    invoices: u64,
+    /// Where such an invoice isn't that of its events; none if all is well.
+    differences: Vec<WrongInvoice>,
+}
+
+/// Where an invoice isn't that of its events.
+#[derive(Serialize, JsonSchema)]
+struct WrongInvoice {
+    org: OrgId,
+    invoice: InvoiceId,
+    meter: String,
+    /// A line's events aren't those it names, events stand on no line, or events stand on several.
+    #[schemars(extend("enum" = ["line", "missing", "twice"]))]
+    fault: &'static str,
+    /// How many events the line names.
+    billed: i64,
+    /// How many there are.
+    found: i64,
+}
+
+impl From<Difference> for WrongInvoice {
+    fn from(wrong: Difference) -> Self {
+        let Difference { org, invoice, meter, fault, billed, found } = wrong;
+        Self { org, invoice, meter, fault: fault.name(), billed, found }
+    }
 }
 
 /// A sum that isn't that of its events.
@@ -144,6 +172,32 @@ struct PlatformHealth {
     mismatches: u64,
     /// When the last comparison was.
     checked_at: Instant,
+    /// How the targets of upstreams do that are probed.
+    upstreams: Vec<UpstreamTarget>,
+}
+
+/// How a target of an upstream does.
+#[derive(Serialize, JsonSchema)]
+struct UpstreamTarget {
+    /// The upstream.
+    upstream: String,
+    /// Where the target listens.
+    target: String,
+    /// Whether requests go there.
+    healthy: bool,
+    /// When it became so; null where it wasn't asked yet.
+    since: Option<Instant>,
+    /// How often it was asked since the start.
+    probes: u64,
+    /// Why the last probe failed; null where it didn't.
+    reason: Option<String>,
+}
+
+impl From<TargetHealth> for UpstreamTarget {
+    fn from(health: TargetHealth) -> Self {
+        let TargetHealth { upstream, target, healthy, since, probes, reason } = health;
+        Self { upstream, target, healthy, since, probes, reason }
+    }
 }
 
 impl From<Figure> for Come {
@@ -188,7 +242,9 @@ async fn check_ledger(
     let mut tx = platform.storage.platform_read(Store::Ledger, &proof).await?;
     let found = reconcile::days(&mut tx, period).await?;
     let discrepancies = found.into_iter().map(WrongSum::from).collect();
-    Ok(Json(Checked { from: period.start, to: period.end, discrepancies }))
+    let (invoices, found) = books::between(&mut tx, period).await?;
+    let differences = found.into_iter().map(WrongInvoice::from).collect();
+    Ok(Json(Checked { from: period.start, to: period.end, discrepancies, invoices, differences }))
 }
 
 async fn get_archive(
@@ -223,5 +279,6 @@ async fn get_health(
         events_checked: figures.checked_events,
         mismatches: figures.mismatches,
         checked_at: figures.checked_at,
+        upstreams: platform.gate.target_health().into_iter().map(UpstreamTarget::from).collect(),
     }))
 }

@@ -82,6 +82,7 @@ fn refuse_beside(route: &RawRoute, id: &At<String>, report: &mut Report<'_>) {
         ("hold", hold, UNCOUNTED),
         ("within", within, UNCOUNTED),
         ("durability", route.durability.map(|_| None), UNCOUNTED),
+        ("upgrade", route.upgrade.as_ref().map(|one| Some(&one.at)), SERVED),
         ("strip_prefix", route.strip_prefix.as_ref().map(|one| Some(&one.at)), SERVED),
         ("max_body", route.max_body.map(|_| None), SERVED),
         ("timeout", route.timeout.map(|_| None), SERVED),

@@ -5,11 +5,11 @@ use crate::{
     calls::Call,
     compile::Way,
     declared::{RawBlueprint, RawDurability, RawRoute},
-    diagnostics::{Report, quoted, suggest},
-    model::{Route, RouteIndex, UpstreamIndex},
+    diagnostics::{Place, Report, quoted, suggest},
+    model::{Cost, MeterIndex, Route, RouteIndex, UpstreamIndex},
     names::{Permissions, holder},
     operations::Operations,
-    pattern::Pattern,
+    pattern::{Method, Pattern},
     permission::{Holder, PermissionId},
     read::{At, Item, Required},
 };
@@ -107,6 +107,9 @@ fn resolve_route(
     let hold = route.hold.as_ref().and_then(|hold| counting::hold(hold, known, report));
     let within = counting::within(route, known, report);
     let strip_prefix = strip_prefix(route, pattern, report);
+    if let (Some(upgrade), Some(pattern)) = (&route.upgrade, pattern) {
+        check_websocket(&upgrade.at, route, pattern, &meters, report);
+    }
     let (text, upstream) = (pattern.and(route.pattern.0.as_ref())?, upstream?);
     let upstream_response = known.upstreams.get(upstream.get())?.as_ref()?.timeouts.response;
     Some(Route {
@@ -124,6 +127,7 @@ fn resolve_route(
         strip_prefix,
         max_body: route.max_body.map_or(MAX_BODY, |size| size.0),
         response_timeout: route.timeout.map_or(upstream_response, |timeout| timeout.0),
+        is_websocket: route.upgrade.is_some(),
     })
 }
 
@@ -141,6 +145,29 @@ fn upstream_of(route: &Item<RawRoute>, raw: &RawBlueprint, report: &mut Report<'
             None
         }
     }
+}
+
+/// What a WebSocket can't have: a body, another method, a reply in JSON.
+fn check_websocket(
+    at: &Place,
+    route: &RawRoute,
+    pattern: &Pattern,
+    meters: &[(MeterIndex, Cost)],
+    report: &mut Report<'_>,
+) {
+    let reads = |(_, cost): &(MeterIndex, Cost)| matches!(cost, Cost::ReplyJson { .. });
+    let (what, help) = if pattern.method != Method::GET {
+        ("is opened by `GET`, and by nothing else", "match `GET` and the path")
+    } else if route.max_body.is_some() {
+        ("has no body", "remove `max_body`")
+    } else if meters.iter().any(reads) {
+        ("has no reply in JSON", "count it with `bytes`, or by a field of the reply's header")
+    } else if route.hold.as_ref().is_some_and(|hold| hold.key.is_some()) {
+        ("has no reply that names what is held", "remove `key`: it is held as long as the WebSocket is open")
+    } else {
+        return;
+    };
+    report.error(at, "blueprint.route_upgrade", format!("a WebSocket {what}"), help);
 }
 
 /// A route for a feature that no plan or add-on has would be one for nobody.

@@ -152,6 +152,15 @@ choice! {
     later {}
 }
 
+choice! {
+    /// What a connection goes on as, once the upstream has agreed.
+    enum RawUpgrade {
+        /// A WebSocket, by RFC 6455.
+        WebSocket = "websocket",
+    }
+    later {}
+}
+
 table! {
     /// Requests that go to an upstream, or to an operation of Insula's own.
     struct RawRoute {
@@ -194,6 +203,8 @@ table! {
         within: Option<Vec<At<String>>>,
         /// What must be on the disk before the request is forwarded; if left out, it is there soon after.
         durability: Option<RawDurability>,
+        /// `"websocket"`: the route is a WebSocket. Its method is `GET`.
+        upgrade: Option<At<RawUpgrade>>,
         /// What is cut off the front of the path before it goes to the upstream.
         #[schemars(example = &"/api")]
         strip_prefix: Option<At<String>>,

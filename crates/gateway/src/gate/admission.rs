@@ -126,6 +126,10 @@ impl Admission {
         &self.entitlement
     }
 
+    pub(crate) fn route(&self) -> Option<&Route> {
+        self.snapshot.route(self.route).map(|(route, _)| route)
+    }
+
     pub(crate) const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }

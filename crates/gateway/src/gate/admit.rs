@@ -196,6 +196,31 @@ impl Gate {
         self.tenant_of(credential, asked).map(drop).map_err(|_| errors::tenant_mismatch())
     }
 
+    /// Whether what was admitted would be admitted still, as far as who asks is concerned: for what goes on after it was let
+    /// through.
+    pub(crate) fn still_admits(&self, admission: &Admission, now: Instant) -> bool {
+        let (who, snapshot) = (admission.who(), admission.snapshot());
+        let is_served = self.organizations.get(who.org).is_some_and(|org| org.status.serves());
+        let tenant = self.snapshot().tenants.get(&who.org);
+        let entitlement = tenant.as_ref().and_then(|tenant| tenant.entitlement.as_ref());
+        let is_paid = entitlement.is_some_and(|entitlement| errors::unserved(entitlement.service).is_none());
+        let permissions = match who.principal {
+            Principal::Key { key } => {
+                let key = self.identities.key(key).filter(|key| key.expires_at.is_none_or(|end| now < end));
+                key.map(|key| key.scopes.under(&snapshot.compiled))
+            }
+            Principal::User { user, session } | Principal::Operator { user, session } => {
+                let role =
+                    self.identities.role(who.org, user).filter(|_| !self.identities.has_ended(session));
+                role.and_then(|role| snapshot.compiled.role(&role))
+            }
+            Principal::Service { .. } => None,
+        };
+        let needed = admission.route().and_then(|route| route.permission);
+        let is_permitted = permissions.is_some_and(|all| needed.is_none_or(|needed| all.contains(needed)));
+        is_served && is_paid && is_permitted
+    }
+
     /// The organization of the credential, if nothing in the request names another.
     fn tenant_of(&self, credential: &Credential, asked: &Asked<'_>) -> Result<Arc<LiveOrganization>> {
         let org = credential.organization.ok_or_else(errors::tenant_missing)?;

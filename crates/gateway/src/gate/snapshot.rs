@@ -3,7 +3,11 @@
 //! What must always hold: positions of limits, meters, routes and permissions are used only beside the snapshot they
 //! come from; counters outlive the snapshot, so that no change of blueprint forgets what was used.
 
-use super::{books::Books, plan::Plan};
+use super::{
+    books::Books,
+    plan::Plan,
+    targets::{ByUpstream, Targets},
+};
 use http::HeaderValue;
 use insula_blueprint::{
     Compiled, Limit, LimitIndex, LimitKind, Per, QuotaWindow, RateWindow, Route, RouteIndex, Target,
@@ -30,6 +34,8 @@ pub struct Snapshot {
     plans: Box<[Plan]>,
     /// Requests in flight that a target takes, of all cores together.
     pub(crate) capacities: HashMap<Target, Arc<Semaphore>>,
+    /// What is probed of upstreams, by their positions.
+    pub(crate) probed: ByUpstream,
 }
 
 /// A counter of each of those it counts for: a meter over a window, which one or more limits bound.
@@ -88,7 +94,7 @@ impl Tenant {
 }
 
 impl Snapshot {
-    pub(crate) fn new(compiled: Arc<Compiled>, number: u32, books: &Books) -> Self {
+    pub(crate) fn new(compiled: Arc<Compiled>, number: u32, books: &Books, targets: &Targets) -> Self {
         let slots = slots(&compiled, books);
         let rates = rate_groups(&compiled, books);
         let plans =
@@ -114,6 +120,7 @@ impl Snapshot {
             bounded,
             plans,
             capacities,
+            probed: targets.under(&compiled),
             compiled,
             number,
         }

@@ -1,6 +1,6 @@
 //! What becomes of a request: which side of the house answers it, and what every reply carries.
 
-use super::{calls, core::Core, reply::ReplyBody, upload::Timed};
+use super::{calls, core::Core, reply::ReplyBody, upload::Timed, websocket};
 use crate::{
     Admission, Asked, Refusal, Snapshot, errors,
     headers::{self, X_REQUEST_ID},
@@ -14,7 +14,15 @@ use hyper::body::Incoming;
 use insula_blueprint::{Call, RouteIndex, RouteMatch};
 use insula_kernel::{Instant, RequestId};
 use insula_web::RequestInfo;
-use std::{cell::Cell, io::Write as _, net::IpAddr, rc::Rc, sync::Arc};
+use std::{
+    io::Write as _,
+    net::IpAddr,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 /// Who is at the other end of a connection.
 pub(crate) struct Client {
@@ -22,7 +30,7 @@ pub(crate) struct Client {
     /// The address for `X-Forwarded-For`.
     pub(crate) forwarded_for: HeaderValue,
     /// Whether the last request had a body, which may not have been read to its end.
-    pub(crate) unread: Rc<Cell<bool>>,
+    pub(crate) unread: Arc<AtomicBool>,
 }
 
 /// What is known of a request from its beginning.
@@ -54,7 +62,7 @@ impl Client {
         let address = address.to_canonical();
         let forwarded_for = HeaderValue::from_str(&address.to_string());
         let forwarded_for = forwarded_for.unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address, forwarded_for, unread: Rc::default() }
+        Self { address, forwarded_for, unread: Arc::default() }
     }
 }
 
@@ -63,13 +71,15 @@ impl Core {
     pub(crate) async fn answer(
         self: &Rc<Self>,
         client: &Client,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Response<ReplyBody> {
         let now = self.lane.now();
         let id = self.lane.request_id(now);
         let id_header = self.lane.header(|out| drop(write!(out, "{id}")));
-        client.unread.set(!request.body().is_end_stream());
-        let answered = match self.decide(client, &request, id, &id_header, now) {
+        client.unread.store(!request.body().is_end_stream(), Relaxed);
+        let prepared = websocket::take_credential(&mut request).map_err(Refusal::from);
+        let decided = prepared.and_then(|()| self.decide(client, &request, id, &id_header, now));
+        let answered = match decided {
             Ok((arrived, Way::Upstream(admission, route))) => {
                 self.forward(client, request, &arrived, admission, route).await
             }
@@ -119,6 +129,9 @@ impl Core {
             Side::Both => self.admit(client, request, &arrived, &snapshot, None)?,
             Side::Routes { slug } => self.admit(client, request, &arrived, &snapshot, slug)?,
         };
+        if matches!(way, Way::Api(..)) && websocket::is_asked_for(request.headers()) {
+            return Err(errors::upgrade_unsupported().into());
+        }
         Ok((arrived, way))
     }
 
@@ -133,6 +146,7 @@ impl Core {
         let path = request.uri().path();
         match snapshot.compiled().match_route(request.method().as_str(), path) {
             Ok(RouteMatch::Found(route)) => {
+                websocket::check(request, route)?;
                 let asked = asked(client, request, arrived, slug);
                 let admission = self.gate.admit(&self.lane, snapshot, route.index, &asked)?;
                 Ok(Way::Upstream(admission, route.index))

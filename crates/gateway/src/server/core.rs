@@ -99,13 +99,17 @@ async fn serve(
 }
 
 impl Core {
+    /// Whether the server is about to stop.
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
     fn take(self: &Rc<Self>, arrival: Arrival) {
         // Without it only latency suffers.
         drop(arrival.stream.set_nodelay(true));
         match TcpStream::from_std(arrival.stream) {
             Ok(stream) => {
-                self.connections.set(self.connections.get() + 1);
-                let counted = Counted(Rc::clone(self));
+                let counted = Counted::one_more(self);
                 tokio::task::spawn_local(counted.0.clone().connection(stream, arrival.peer, counted));
             }
             Err(error) => tracing::warn!(error = %error, "a connection was not taken in"),
@@ -115,7 +119,7 @@ impl Core {
     async fn connection(self: Rc<Self>, stream: TcpStream, peer: SocketAddr, _counted: Counted) {
         let settings = &self.gateway.settings;
         let client = Rc::new(Client::new(peer.ip()));
-        let io = ClientIo::new(stream, settings.client_idle, Rc::clone(&client.unread));
+        let io = ClientIo::new(stream, settings.client_idle, Arc::clone(&client.unread));
         let core = Rc::clone(&self);
         let service = service_fn(move |request: Request<Incoming>| {
             let (core, client) = (Rc::clone(&core), Rc::clone(&client));
@@ -128,6 +132,7 @@ impl Core {
                 .max_header_size(settings.max_head)
                 .half_close(true)
                 .serve_connection(io, service)
+                .with_upgrades()
         );
         let mut drained = pin!(self.drain.notified());
         let mut told = false;
@@ -150,7 +155,15 @@ impl Core {
 }
 
 /// A connection that is open; when the last one goes, the core hears of it.
-struct Counted(Rc<Core>);
+pub(crate) struct Counted(Rc<Core>);
+
+impl Counted {
+    /// Counts one more.
+    pub(crate) fn one_more(core: &Rc<Core>) -> Self {
+        core.connections.set(core.connections.get() + 1);
+        Self(Rc::clone(core))
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {

@@ -14,8 +14,8 @@ use crate::{
     Admission, Ending, Refusal, errors,
     gate::X_ORG_ID,
     headers::{
-        self, INSULA_IDENTITY, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_PROJECT_ID,
-        X_REQUEST_ID, X_USER_ID,
+        self, INSULA_IDENTITY, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_PLAN_PRIORITY,
+        X_PROJECT_ID, X_REQUEST_ID, X_USER_ID,
     },
 };
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header, request, uri::PathAndQuery};
@@ -38,7 +38,7 @@ struct Failed {
 impl Core {
     /// Sends an admitted request to its upstream; the reply's body goes on streaming after this returns.
     pub(crate) async fn forward(
-        &self,
+        self: &Rc<Self>,
         client: &Client,
         request: Request<Incoming>,
         arrived: &Arrived,
@@ -62,6 +62,10 @@ impl Core {
         }
         if route.is_durable {
             failpoint::reached(Failpoint::RequestDurable);
+        }
+        if route.is_websocket {
+            let to = (route, upstream, service);
+            return Box::pin(self.open_tunnel(client, request, arrived, admission, to)).await;
         }
         let (mut parts, body) = request.into_parts();
         self.rewrite(&mut parts, client, arrived, &admission, route);
@@ -88,7 +92,7 @@ impl Core {
     }
 
     /// Makes of the client's head what the upstream is to see. `Host` follows with the connection.
-    fn rewrite(
+    pub(super) fn rewrite(
         &self,
         parts: &mut request::Parts,
         client: &Client,
@@ -115,6 +119,7 @@ impl Core {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
         headers.insert(X_FORWARDED_HOST, arrived.host.clone());
         headers.insert(INSULA_IDENTITY, identity);
+        headers.insert(X_PLAN_PRIORITY, HeaderValue::from(admission.entitlement().priority));
         if admission.reads_body() {
             // What is to be read must not come packed.
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -195,11 +200,16 @@ async fn send(
 }
 
 fn unconnected(none: NoConnection) -> Failed {
-    let error = match none {
+    Failed { error: unreached(none), outcome: Outcome::Released }
+}
+
+/// What it means that there is no connection.
+pub(super) fn unreached(none: NoConnection) -> Error {
+    match none {
         NoConnection::Unreachable => errors::upstream_unreachable(),
         NoConnection::Busy => errors::upstream_busy(),
-    };
-    Failed { error, outcome: Outcome::Released }
+        NoConnection::Unhealthy => errors::upstream_unavailable(),
+    }
 }
 
 /// What a connection that broke means: the client's own body may have been the cause.

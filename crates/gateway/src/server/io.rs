@@ -9,6 +9,10 @@ use std::{
     io::{Error, ErrorKind, IoSlice, Result},
     pin::Pin,
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -51,16 +55,18 @@ fn poll_write_all(
 /// A socket that is closed with something unread in it takes back what was written to it: the client would see its
 /// connection break instead of the reply that tells it why (RFC 9112, section 9.6). So the end is said first, and
 /// then what is still coming in is read for a while.
+///
+/// It can be sent to other threads, though it never is: hyper asks for that where a connection may change its protocol.
 pub(crate) struct ClientIo {
     stream: TokioIo<TcpStream>,
     silence: Silence,
     /// Whether something may still be coming in.
-    unread: Rc<Cell<bool>>,
+    unread: Arc<AtomicBool>,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, idle: Span, unread: Rc<Cell<bool>>) -> Self {
+    pub(crate) fn new(stream: TcpStream, idle: Span, unread: Arc<AtomicBool>) -> Self {
         Self { stream: TokioIo::new(stream), silence: Silence::new(idle), unread, linger: None }
     }
 
@@ -72,12 +78,12 @@ impl ClientIo {
             match stream.poll_read_ready(context) {
                 Poll::Ready(Ok(())) => match stream.try_read(&mut waste) {
                     Ok(0) => return Poll::Ready(Ok(())),
-                    Ok(_) => self.unread.set(true),
+                    Ok(_) => self.unread.store(true, Relaxed),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     Err(_) => return Poll::Ready(Ok(())),
                 },
                 Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
-                Poll::Pending if !self.unread.get() => return Poll::Ready(Ok(())),
+                Poll::Pending if !self.unread.load(Relaxed) => return Poll::Ready(Ok(())),
                 Poll::Pending => break,
             }
         }

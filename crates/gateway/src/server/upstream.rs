@@ -4,7 +4,7 @@
 //! a second time only if nothing of it was sent the first time.
 
 use super::{io::UpstreamIo, timer::Timer, upload::Upload};
-use crate::Snapshot;
+use crate::{Snapshot, gate::Probed};
 use http::HeaderValue;
 use hyper::client::conn::http1::{self, SendRequest};
 use insula_blueprint::{Target, UpstreamIndex};
@@ -38,6 +38,8 @@ pub(crate) enum NoConnection {
     Unreachable,
     /// Every target has as many requests as it takes.
     Busy,
+    /// Every target is unhealthy.
+    Unhealthy,
 }
 
 /// The connections of one core, and the upstreams of the blueprint it last saw.
@@ -60,8 +62,18 @@ pub(crate) struct Service {
     connect: Duration,
 }
 
-/// A target, and how many requests it takes at once if that is bounded.
-type Place = (Rc<Home>, Option<Arc<Semaphore>>);
+/// A target, how many requests it takes at once if that is bounded, and how it does if it is probed.
+struct Place {
+    home: Rc<Home>,
+    capacity: Option<Arc<Semaphore>>,
+    probed: Option<Arc<Probed>>,
+}
+
+impl Place {
+    fn is_healthy(&self) -> bool {
+        self.probed.as_deref().is_none_or(Probed::is_healthy)
+    }
+}
 
 /// Where the idle connections to one target are.
 struct Home {
@@ -91,6 +103,14 @@ pub(crate) struct Connection {
     permit: Option<OwnedSemaphorePermit>,
 }
 
+/// A connection that one request alone uses. Its permit is to be kept as long as the connection is.
+pub(crate) struct Dedicated {
+    pub(crate) stream: TcpStream,
+    /// The value of `Host` for its target.
+    pub(crate) host: HeaderValue,
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
 impl Pool {
     /// The upstreams of a snapshot.
     pub(crate) fn view(&self, snapshot: &Arc<Snapshot>) -> Rc<View> {
@@ -101,20 +121,22 @@ impl Pool {
         }
         let mut before = self.homes.borrow_mut();
         let mut homes = HashMap::new();
-        let service = |upstream: &insula_blueprint::Upstream| {
-            let home = |target: &Target| {
+        let service = |(position, upstream): (usize, &insula_blueprint::Upstream)| {
+            let probed = snapshot.probed.get(position).map_or(&[][..], |targets| targets);
+            let place = |(at, target): (usize, &Target)| {
                 let known = homes.get(target).or_else(|| before.get(target)).cloned();
                 let home = known.unwrap_or_else(|| Rc::new(Home::new(target)));
                 homes.insert(target.clone(), Rc::clone(&home));
-                (home, snapshot.capacities.get(target).cloned())
+                let capacity = snapshot.capacities.get(target).cloned();
+                Place { home, capacity, probed: probed.get(at).cloned().flatten() }
             };
             Service {
-                targets: upstream.targets.iter().map(home).collect(),
+                targets: upstream.targets.iter().enumerate().map(place).collect(),
                 turn: Cell::new(0),
                 connect: upstream.timeouts.connect.to_std(),
             }
         };
-        let upstreams = snapshot.compiled.upstreams().iter().map(service).collect();
+        let upstreams = snapshot.compiled.upstreams().iter().enumerate().map(service).collect();
         let view = Rc::new(View { snapshot: Arc::clone(snapshot), upstreams });
         // Targets that are gone take their idle connections with them.
         *before = homes;
@@ -133,8 +155,9 @@ impl Service {
     /// An idle connection to the target whose turn it is, if there is one: nearly always, so it is to be asked for first.
     pub(crate) fn idle(&self) -> Option<Connection> {
         let turn = self.turn.get();
-        let (home, capacity) = self.targets.get(turn % self.targets.len().max(1))?;
-        if home.is_avoided() {
+        let place = self.targets.get(turn % self.targets.len().max(1))?;
+        let Place { home, capacity, .. } = place;
+        if home.is_avoided() || !place.is_healthy() {
             return None;
         }
         let permit = match capacity {
@@ -148,15 +171,36 @@ impl Service {
 
     /// A connection to one of the targets, idle or fresh; with `fresh`, fresh alone.
     pub(crate) async fn connection(&self, fresh: bool) -> Result<Connection, NoConnection> {
+        self.open(async |home, permit| home.connection(permit, fresh, self.connect).await).await
+    }
+
+    /// A connection to one of the targets that no other request will use.
+    pub(crate) async fn dedicated(&self) -> Result<Dedicated, NoConnection> {
+        let dial = async |home: &Rc<Home>, permit| {
+            Some(Dedicated { stream: home.dial(self.connect).await?, host: home.header.clone(), permit })
+        };
+        self.open(dial).await
+    }
+
+    /// What is made of the first target that can be connected to.
+    async fn open<T>(
+        &self,
+        make: impl AsyncFn(&Rc<Home>, Option<OwnedSemaphorePermit>) -> Option<T>,
+    ) -> Result<T, NoConnection> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
         let in_turn = || {
             (0..self.targets.len()).map(|step| &self.targets[turn.wrapping_add(step) % self.targets.len()])
         };
+        // Whoever says what a healthy target answers doesn't want one asked that doesn't answer so.
+        if !self.targets.iter().any(Place::is_healthy) {
+            return Err(NoConnection::Unhealthy);
+        }
         let mut busy = None;
         // Those that failed a moment ago come last rather than not at all: perhaps all have.
         for avoided in [false, true] {
-            for (home, capacity) in in_turn().filter(|(home, _)| home.is_avoided() == avoided) {
+            let may_be_asked = |place: &&Place| place.is_healthy() && place.home.is_avoided() == avoided;
+            for Place { home, capacity, .. } in in_turn().filter(may_be_asked) {
                 let permit = match capacity {
                     None => None,
                     Some(capacity) => match Arc::clone(capacity).try_acquire_owned() {
@@ -167,15 +211,15 @@ impl Service {
                         }
                     },
                 };
-                if let Some(connection) = home.connection(permit, fresh, self.connect).await {
-                    return Ok(connection);
+                if let Some(made) = make(home, permit).await {
+                    return Ok(made);
                 }
             }
         }
         let Some((home, capacity)) = busy else { return Err(NoConnection::Unreachable) };
         let waited = timeout(self.connect, Arc::clone(capacity).acquire_owned()).await;
         let permit = waited.ok().and_then(Result::ok).ok_or(NoConnection::Busy)?;
-        home.connection(Some(permit), fresh, self.connect).await.ok_or(NoConnection::Unreachable)
+        make(home, Some(permit)).await.ok_or(NoConnection::Unreachable)
     }
 }
 
@@ -239,6 +283,19 @@ impl Home {
     }
 
     async fn connect(&self, within: Duration) -> Option<(SendRequest<Upload>, Rc<Cell<u64>>)> {
+        let stream = self.dial(within).await?;
+        let written = Rc::new(Cell::new(0));
+        let io = UpstreamIo::new(stream, Rc::clone(&written));
+        let (sender, connection) = http1::handshake(io).await.ok()?;
+        tokio::task::spawn_local(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "a connection to an upstream ended");
+            }
+        });
+        Some((sender, written))
+    }
+
+    async fn dial(&self, within: Duration) -> Option<TcpStream> {
         let address = (self.target.host.as_str(), self.target.port);
         let stream = match timeout(within, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => stream,
@@ -253,16 +310,8 @@ impl Home {
         };
         // Without it only latency suffers.
         drop(stream.set_nodelay(true));
-        let written = Rc::new(Cell::new(0));
-        let io = UpstreamIo::new(stream, Rc::clone(&written));
-        let (sender, connection) = http1::handshake(io).await.ok()?;
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "a connection to an upstream ended");
-            }
-        });
         self.avoided_until.set(None);
-        Some((sender, written))
+        Some(stream)
     }
 
     fn avoid<T>(&self) -> Option<T> {

@@ -297,8 +297,8 @@ pub(crate) async fn orgs_of_days(
     tx.fetch_all(&ORGS_OF_DAYS, args![from, to]).await
 }
 
-/// An event as a check needs it: when, which, and what it is charged, as JSON.
-pub(crate) type CheckedEvent = (Instant, Uuid, String);
+/// An event as a check needs it: when, which, what it is charged, as JSON, and its number.
+pub(crate) type CheckedEvent = (Instant, Uuid, String, i64);
 
 /// The next events of an organization in the order of time, after this one and before that instant.
 pub(crate) async fn day_events(
@@ -315,7 +315,7 @@ pub(crate) async fn day_events(
             break;
         }
         let packed = pack(tx, org, head.id).await?;
-        events.add(packed, after, to, |event| Some((event.at, event.id, event.quantities)));
+        events.add(packed, after, to, |event| Some((event.at, event.id, event.quantities, event.settled)));
     }
     Ok(events.into_events())
 }

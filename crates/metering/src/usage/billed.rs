@@ -33,7 +33,7 @@ pub struct Figure {
 
 /// The digest of a set of events, by their ids in any order. Digests of disjoint sets add up, modulo 2^62.
 pub fn digest_of(ids: impl IntoIterator<Item = Uuid>) -> i64 {
-    ids.into_iter().fold(0, |sum, id| (sum + digest(id)) & DIGEST_MASK)
+    ids.into_iter().fold(0, joined)
 }
 
 /// The number of the last settled event; 0 where there is none. Until the transaction ends, which must be one that writes,
@@ -93,11 +93,11 @@ async fn events_of(
     let mut after = (stretch.start, Uuid::nil());
     loop {
         let events = store::day_events(tx, org, after, stretch.end, EVENTS).await?;
-        for (at, id, quantities) in &events {
+        for (at, id, quantities, _) in &events {
             found.extend(part_of(*id, quantities, meter)?.map(|part| (*at, *id, part)));
         }
         match events.last() {
-            Some((at, id, _)) if events.len() >= EVENTS as usize => after = (*at, *id),
+            Some((at, id, ..)) if events.len() >= EVENTS as usize => after = (*at, *id),
             _ => return Ok(found),
         }
     }
@@ -105,9 +105,48 @@ async fn events_of(
 
 /// What an event charges of a meter, if anything.
 fn part_of(id: Uuid, quantities: &str, meter: &str) -> StoreResult<Option<Part>> {
-    let parts = settle::quantities(quantities)
-        .ok_or_else(|| StoreError::Failed(format!("the quantities of the event {id} can't be read")))?;
-    Ok(parts.into_iter().find(|part| &*part.meter == meter))
+    Ok(parts(id, quantities)?.into_iter().find(|part| &*part.meter == meter))
+}
+
+/// What an event charges, by meter.
+fn parts(id: Uuid, quantities: &str) -> StoreResult<Vec<Part>> {
+    settle::quantities(quantities)
+        .ok_or_else(|| StoreError::Failed(format!("the quantities of the event {id} can't be read")))
+}
+
+/// An event as it stands beside the lines of an invoice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// When it happened.
+    pub at: Instant,
+    /// Which it is.
+    pub id: Uuid,
+    /// Its number in the order in which events were settled.
+    pub settled: i64,
+    /// The meters that it counts on.
+    pub meters: Vec<Arc<str>>,
+}
+
+/// The next events of an organization in a period, in the order of time, after this one; none when there are no more.
+pub async fn entries(
+    tx: &mut PlatformTx,
+    org: OrgId,
+    period: Period,
+    after: Option<(Instant, Uuid)>,
+) -> StoreResult<Vec<Entry>> {
+    let after = after.unwrap_or((period.start, Uuid::nil()));
+    let events = store::day_events(tx, org, after, period.end, EVENTS).await?;
+    let entry = |(at, id, quantities, settled): store::CheckedEvent| {
+        let meters = parts(id, &quantities)?.into_iter().map(|part| part.meter).collect();
+        Ok(Entry { at, id, settled, meters })
+    };
+    events.into_iter().map(entry).collect()
+}
+
+/// The digest of a set of events, of which this is the digest, with one more.
+#[must_use]
+pub fn joined(of_the_others: i64, id: Uuid) -> i64 {
+    (of_the_others + digest(id)) & DIGEST_MASK
 }
 
 /// The meters that an organization used on any of the days, in UTC, that have a part in the period, in the order of their

@@ -168,7 +168,7 @@ impl World {
             .env("INSULA_URL", format!("http://{}", self.installation.address))
             .env("INSULA_TOKEN", "ak_svc_secret")
             .env("INSULA_LISTEN", "127.0.0.1:0")
-            .env("SCRAPER_DATA", self.folder())
+            .env("INSULA_DATA", self.folder())
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

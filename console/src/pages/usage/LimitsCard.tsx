@@ -8,6 +8,7 @@ import { EmptyState } from '../../ui/EmptyState';
 import { Meter } from '../../ui/Meter';
 import { Skeleton } from '../../ui/Skeleton';
 import { levelOf } from './limit-level';
+import './limits.css';
 
 export function LimitsCard({ org }: { org: string }) {
   const { t, format } = useI18n();
@@ -52,7 +53,7 @@ function LimitRow({ limit }: { limit: Limit }) {
         <span className="limit-name">{name}</span>
         <span className="nums">{text}</span>
       </div>
-      {limit.limit === null || limit.kind === 'rate' ? null : <Meter label={name} text={text} value={limit.used} max={limit.limit} level={level} />}
+      {limit.limit === null || limit.kind === 'rate' ? null : <Meter label={name} text={text} value={limit.used} max={limit.limit} level={level} marks={limit.warn_at} />}
       <div className="limit-line small muted">
         <span>
           {level === 'ok' ? null : (

@@ -1,14 +1,16 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Button, Form, Input, Modal } from 'antd';
 import { useState } from 'react';
-import { advanceClock } from '../../api/operations/operator';
-import type { OrganizationWithUsage } from '../../api/types';
-import { useI18n } from '../../i18n/i18n';
-import { showOnFields } from '../../problem/form-errors';
-import { ProblemAlert } from '../../problem/ProblemAlert';
+import { advanceClock } from '../../../api/operations/operator';
+import type { OrganizationDetail } from '../../../api/types';
+import { useI18n } from '../../../i18n/i18n';
+import { showOnFields } from '../../../problem/form-errors';
+import { ProblemAlert } from '../../../problem/ProblemAlert';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
+  /** Where its clock stands. */
+  now: string | undefined;
   onClose: () => void;
 }
 
@@ -26,13 +28,15 @@ function local(instant: number): string {
 }
 
 /** Moves the clock of an organization that has a test clock; what comes due on the way is done in order. */
-export function ClockDialog({ organization, onClose }: Props) {
+export function ClockDialog({ organization, now, onClose }: Props) {
   const { t, format } = useI18n();
+  const queryClient = useQueryClient();
   const [form] = Form.useForm<Values>();
   const [leftOver, setLeftOver] = useState<unknown>();
   const advance = useMutation({
     mutationFn: ({ advance_to }: Values) => advanceClock(organization.id, new Date(advance_to).toISOString()),
     onMutate: () => setLeftOver(undefined),
+    onSuccess: () => queryClient.invalidateQueries({ queryKey: ['operator'] }),
     onError: (error) => setLeftOver(showOnFields(error, form, [['advance_to']])),
   });
   function ahead(days: number) {
@@ -50,7 +54,7 @@ export function ClockDialog({ organization, onClose }: Props) {
       cancelText={t('app.close')}
       confirmLoading={advance.isPending}
     >
-      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ advance_to: local(Date.now()) } satisfies Values} onFinish={(values) => advance.mutate(values)}>
+      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ advance_to: local(now === undefined ? Date.now() : Date.parse(now)) } satisfies Values} onFinish={(values) => advance.mutate(values)}>
         <p style={{ marginBottom: 16 }}>{t('operator.clockHint')}</p>
         <Form.Item name="advance_to" label={t('operator.clockTo')} rules={[{ required: true, message: t('app.required') }]}>
           <Input type="datetime-local" />

@@ -1,16 +1,17 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Checkbox, Form, Input, Modal } from 'antd';
 import { useState } from 'react';
-import { addInvoiceItem } from '../../api/operations/operator';
-import type { Money, OrganizationWithUsage } from '../../api/types';
-import { useI18n } from '../../i18n/i18n';
-import { showOnFields } from '../../problem/form-errors';
-import { ProblemAlert } from '../../problem/ProblemAlert';
-import { useToast } from '../../ui/Toasts';
+import { addInvoiceItem } from '../../../api/operations/operator';
+import { invoicesOfQuery } from '../../../api/operator-queries';
+import type { Money, OrganizationDetail } from '../../../api/types';
+import { useI18n } from '../../../i18n/i18n';
+import { showOnFields } from '../../../problem/form-errors';
+import { ProblemAlert } from '../../../problem/ProblemAlert';
+import { useToast } from '../../../ui/Toasts';
 import { MONEY_FIELDS, MoneyFields } from './MoneyFields';
 
 interface Props {
-  organization: OrganizationWithUsage;
+  organization: OrganizationDetail;
   onClose: () => void;
 }
 
@@ -24,12 +25,14 @@ interface Values {
 export function ItemDialog({ organization, onClose }: Props) {
   const { t } = useI18n();
   const toast = useToast();
+  const queryClient = useQueryClient();
   const [form] = Form.useForm<Values>();
   const [leftOver, setLeftOver] = useState<unknown>();
   const add = useMutation({
     mutationFn: ({ description, amount, invoice_now = false }: Values) => addInvoiceItem(organization.id, { description, amount, invoice_now }),
     onMutate: () => setLeftOver(undefined),
     onSuccess: (invoice) => {
+      void queryClient.invalidateQueries({ queryKey: invoicesOfQuery(organization.id).queryKey });
       toast.done(invoice === null ? t('operator.itemWaits') : t('operator.itemInvoiced', { number: invoice.number ?? invoice.id }));
       onClose();
     },

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Form, Input, Select } from 'antd';
-import { plansQuery } from '../../api/queries';
-import { useI18n } from '../../i18n/i18n';
-import { currenciesOf } from '../billing/catalogue';
+import { plansQuery } from '../../../api/queries';
+import { useI18n } from '../../../i18n/i18n';
+import { currenciesOf } from '../../billing/catalogue';
 
 /** The fields under `amount`: how much, and in which of the currencies that plans have prices in. */
 export function MoneyFields({ label }: { label: string }) {
