@@ -118,7 +118,7 @@ fn answer(mut stream: &TcpStream, seen: &Seen, log: &Path) -> Option<()> {
             let line = lines.next()?.ok()?;
             match line.split_once(": ") {
                 Some((name, value)) if name.eq_ignore_ascii_case("x-request-id") => {
-                    request = value.to_owned();
+                    value.clone_into(&mut request);
                 }
                 Some(_) => {}
                 None => break,
