@@ -179,6 +179,13 @@ fn no_more_jobs_run_at_once_than_the_plan_and_the_key_allow() {
     let (agent, _) = owner.key("acme", &key_body("Agent"));
     let jobs: Vec<String> = (0..5).map(|_| scraper.job(&agent, "/gate/plan")).collect();
     scraper.submit(&agent, "/gate/plan").refused(429, "hold.exhausted");
+    // What the service holds a job's place by for longer is the place that the request took, not another one.
+    let service = scraper.caller(scraper.said["services"]["scraper"].as_str().unwrap());
+    let lease = json!({ "limit": "concurrent_jobs", "key": jobs[0], "ttl_seconds": 900 });
+    let lease = service.post("/v1/orgs/acme/leases", &lease).expect(200);
+    let renewal = format!("/v1/orgs/acme/leases/{}/renew", lease["id"].as_str().unwrap());
+    service.post(&renewal, &json!({ "ttl_seconds": 900 })).expect(200);
+    assert_eq!(owner.used("acme", "concurrent_jobs"), 5);
     agent.delete(&format!("/api/jobs/{}", jobs[3])).expect(200);
     owner.waits_for("acme", "concurrent_jobs", 4);
     scraper.job(&agent, "/gate/plan");

@@ -46,6 +46,10 @@ pub struct Config {
         default_value = concat!("InsulaScraper/", env!("CARGO_PKG_VERSION"), " (fetches pages its users ask for)")
     )]
     pub(crate) user_agent: String,
+    /// For how many seconds the route that submits jobs holds a place for each: the `ttl` there. Places of jobs that take
+    /// longer are renewed when a third of it is left.
+    #[arg(long, env = "SCRAPER_HELD_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) held_seconds: u64,
     /// After how many days jobs that ended are forgotten, with what they found.
     #[arg(long, env = "SCRAPER_KEEP_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
     pub(crate) keep_days: u64,

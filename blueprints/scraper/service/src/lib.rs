@@ -54,6 +54,8 @@ struct Service {
     fetcher: Fetcher,
     policy: Policy,
     verifier: Verifier,
+    /// How long a job's place is held at first, and by each renewal.
+    held: Duration,
     /// Jobs that changed, for those who watch them.
     changes: broadcast::Sender<JobKey>,
     /// Told when there is something to report.
@@ -88,6 +90,7 @@ pub async fn serve(
         policy: bounds.policy.clone(),
         fetcher: Fetcher::new(bounds)?,
         verifier: client.verifier(UPSTREAM),
+        held: Duration::from_secs(config.held_seconds),
         changes: broadcast::channel(CHANGES).0,
         reports: Notify::new(),
     });

@@ -17,12 +17,6 @@ use tokio::{
 
 /// The limit of the blueprint that jobs have a place of.
 const LIMIT: &str = "concurrent_jobs";
-/// How long the route holds a job's place at first, and each renewal after that: the blueprint's `ttl`.
-pub(crate) const HELD: Duration = Duration::from_secs(15 * 60);
-/// How long before its end a place is renewed.
-const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
-const RENEW_EVERY: Duration = Duration::from_secs(30);
-
 /// How many events are read together, and how many are under way at once.
 const BATCH: i64 = 500;
 const AT_ONCE: usize = 16;
@@ -88,7 +82,7 @@ impl Service {
     /// Keeps the places of jobs that wait or run for long, until it is dropped.
     pub(crate) async fn keep_places(self: Arc<Self>, client: Client) {
         loop {
-            let before = system::now() + micros(RENEW_BEFORE);
+            let before = system::now() + micros(self.held / 3);
             match self.store.to_renew(before).await {
                 Ok(jobs) => {
                     for job in jobs {
@@ -97,7 +91,7 @@ impl Service {
                 }
                 Err(error) => tracing::error!(%error, "jobs whose places end can't be read"),
             }
-            sleep(RENEW_EVERY).await;
+            sleep(self.held / 30).await;
         }
     }
 
@@ -106,17 +100,17 @@ impl Service {
     async fn renew(&self, client: &Client, job: &Job) {
         let key = job.key();
         let leases = client.leases(&job.owner.org);
-        let mut request = LeaseRequest::new(LIMIT).key(&job.id).ttl(HELD);
+        let mut request = LeaseRequest::new(LIMIT).key(&job.id).ttl(self.held);
         if !job.owner.project.is_empty() {
             request = request.project(&job.owner.project);
         }
         if let Some(api_key) = &job.owner.api_key {
             request = request.api_key(api_key);
         }
-        let until = system::now() + micros(HELD);
+        let until = system::now() + micros(self.held);
         let renewed = async {
             let lease = leases.acquire(&request).await?;
-            leases.renew(&lease.id, HELD).await?;
+            leases.renew(&lease.id, self.held).await?;
             Ok::<_, Error>(lease.id)
         };
         match renewed.await {

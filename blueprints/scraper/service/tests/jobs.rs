@@ -215,3 +215,20 @@ async fn who_watches_a_job_sees_it_go_on_and_end() {
     let plain = acme.get(&format!("/api/jobs/{id}/live")).await;
     assert_eq!(plain.expect(426)["code"], "request.websocket");
 }
+
+#[tokio::test]
+async fn the_place_of_a_job_that_takes_long_is_kept_until_it_ends() {
+    let mut options = QUICK.to_vec();
+    options.extend(["--held-seconds", "1"]);
+    let world = World::start(&options).await;
+    let acme = world.caller("org_acme");
+    let id = acme.at_gate("long").await;
+    let renewal = "POST /v1/orgs/org_acme/leases/hold_1/renew";
+    let renewed = |told: &support::Told| told.leases.iter().filter(|lease| *lease == renewal).count();
+    world.installation.hears(|told| renewed(told) >= 2).await;
+    world.ask_shop(Method::PUT, "/gate/long").await;
+    assert_eq!(acme.ended(&id).await["status"], "succeeded");
+    let release = "DELETE /v1/orgs/org_acme/leases/hold_1";
+    world.installation.hears(|told| told.leases.iter().any(|lease| lease == release)).await;
+    assert_eq!(world.installation.told(|told| told.leases[0].clone()), "POST /v1/orgs/org_acme/leases");
+}

@@ -9,7 +9,7 @@ use crate::{
     Service,
     job::{Owner, Spec, Status, Usage},
     problem::{FieldError, Problem},
-    report::{HELD, micros},
+    report::micros,
     store::{Cancel, Job, Listing, Viewer},
     system,
 };
@@ -61,7 +61,7 @@ pub(super) async fn submit_job(
         created_at: now,
         started_at: None,
         finished_at: None,
-        held_until: now + micros(HELD),
+        held_until: now + micros(service.held),
         lease: None,
     };
     service.store.insert(&job).await?;
