@@ -118,7 +118,7 @@ fn the_whole_walk_from_sign_up_to_a_revoked_key() {
     }
     for meter in ["compute_seconds", "data_kb", "data_stored", "bandwidth"] {
         let [(_, quantity)] = owner.usage("acme", meter, "project").try_into().unwrap();
-        assert!(quantity.trim_matches(['0', '.']) != "", "{meter}: {quantity}");
+        assert!(!quantity.trim_matches(['0', '.']).is_empty(), "{meter}: {quantity}");
     }
 
     for remaining in (0..97).rev() {
