@@ -336,6 +336,7 @@ impl Year {
         let checked = self.world.get(&path, &self.operator).await.expect(200);
         assert!(at(&checked["from"]) <= from && at(&checked["to"]) >= to, "{checked}");
         assert_eq!(checked["discrepancies"], json!([]));
+        assert_eq!(checked["differences"], json!([]));
     }
 
     /// Everything that was reported stands on one invoice, or on none yet.
