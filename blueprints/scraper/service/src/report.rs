@@ -8,8 +8,8 @@ use crate::{
     store::{Job, Report},
     system,
 };
-use insula_client::{Client, Error, LeaseRequest};
-use std::{sync::Arc, time::Duration};
+use insula_client::{Client, Error, Event, LeaseRequest};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -145,22 +145,35 @@ pub(crate) fn micros(time: Duration) -> i64 {
 async fn send(client: &Client, reports: &[Report]) -> Sent {
     let mut sent = Sent::default();
     for together in reports.chunks(AT_ONCE) {
-        let mut tasks = JoinSet::new();
+        // What happened to one job is told in its order, so that nobody hears of an end before its beginning.
+        let mut of_job: BTreeMap<&str, Vec<(i64, Event)>> = BTreeMap::new();
         for report in together {
-            let (client, event, seq) = (client.clone(), report.event(), report.seq);
-            tasks.spawn(async move { (seq, client.report(&event).await) });
+            of_job.entry(&report.job).or_default().push((report.seq, report.event()));
+        }
+        let mut tasks = JoinSet::new();
+        for events in of_job.into_values() {
+            let client = client.clone();
+            tasks.spawn(async move {
+                let mut answers = Vec::new();
+                for (seq, event) in events {
+                    answers.push((seq, client.report(&event).await));
+                }
+                answers
+            });
         }
         let mut is_answered = true;
-        while let Some(answered) = tasks.join_next().await {
-            match answered {
-                Ok((seq, Ok(()))) => sent.counted.push(seq),
-                Ok((seq, Err(error))) if !may_pass(&error) => sent.refused.push((seq, error.to_string())),
-                Ok((_, Err(error))) => {
-                    tracing::warn!(%error, "an event will be sent again");
-                    is_answered &= !matches!(error, Error::Unreachable(_));
-                    sent.is_incomplete = true;
+        while let Some(answers) = tasks.join_next().await {
+            sent.is_incomplete |= answers.is_err();
+            for (seq, answer) in answers.unwrap_or_default() {
+                match answer {
+                    Ok(()) => sent.counted.push(seq),
+                    Err(error) if !may_pass(&error) => sent.refused.push((seq, error.to_string())),
+                    Err(error) => {
+                        tracing::warn!(%error, "an event will be sent again");
+                        is_answered &= !matches!(error, Error::Unreachable(_));
+                        sent.is_incomplete = true;
+                    }
                 }
-                Err(_) => sent.is_incomplete = true,
             }
         }
         if !is_answered {

@@ -14,8 +14,9 @@ pub(crate) struct Report {
     pub(crate) org: String,
     /// The lease that its job's place is held by, if it was renewed; it is let go with the job's end.
     pub(crate) lease: Option<String>,
+    /// The job that it is about.
+    pub(crate) job: String,
     kind: String,
-    job: String,
     project: String,
     api_key: Option<String>,
     user: Option<String>,
