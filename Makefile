@@ -1,10 +1,10 @@
 # The commands of this project. `make up` and `make test` are all that one has to know; what they do stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak setup console openapi bench-admission bench-changes bench-gateway bench-ingest bench-invoices bench-scale bench-usage lint fmt clean
+.PHONY: help up test soak setup console openapi bench-admission bench-changes bench-gateway bench-ingest bench-invoices bench-neighbours bench-scale bench-usage lint fmt clean
 
 # What `make up` runs, and with which options of `insula up`.
-BLUEPRINT ?= blueprints/hello
+BLUEPRINT ?= blueprints/scraper
 OPTIONS ?= --demo
 # Steps of `make test`; all if none is named.
 STEPS ?=
@@ -50,6 +50,9 @@ bench-changes: ## measure changes of keys while requests are admitted (BENCH="--
 
 bench-ingest: ## measure events taken in over HTTP beside many known ones (BENCH="--known 10000000 --senders 2")
 	@scripts/bench-installation.sh ingest $(BENCH)
+
+bench-neighbours: ## measure an organization's jobs beside another that is at its limit (BENCH="--rounds 10 --jobs 50")
+	@scripts/bench-scraper.sh $(BENCH)
 
 bench-gateway: ## compare the gateway with nginx and haproxy (BENCH="--workers 2 --connections 64")
 	@scripts/bench-gateway.sh $(BENCH)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # From a fresh checkout to a running product: tools, console, build, then `insula up`, which stays in the foreground.
 #
-#   scripts/up.sh [BLUEPRINT] [OPTIONS OF insula up…]     blueprints/hello and --demo where nothing is said
+#   scripts/up.sh [BLUEPRINT] [OPTIONS OF insula up…]     blueprints/scraper and --demo where nothing is said
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-blueprint=${1:-blueprints/hello}
+blueprint=${1:-blueprints/scraper}
 [ $# -eq 0 ] || shift
 [ $# -gt 0 ] || set -- --demo
 [ -f "$blueprint/blueprint.toml" ] || fail "there is no blueprint in $blueprint (a directory with blueprint.toml)"

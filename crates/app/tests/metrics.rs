@@ -53,7 +53,37 @@ fn value(page: &str, name: &str) -> String {
     value.unwrap_or_else(|| panic!("no {name} in:\n{page}")).to_owned()
 }
 
+/// The same, probed: a second target refuses every connection.
+fn probed(upstream: SocketAddr) -> String {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let targets = format!(
+        "targets = [\"http://{upstream}\", \"http://{nobody}\"]\nhealth = {{ path = \"/\", every = \"20ms\" }}"
+    );
+    blueprint(upstream).replace(&format!("targets = [\"http://{upstream}\"]"), &targets)
+}
+
 on_both_engines! {
+    async fn how_upstreams_do_is_told_to_the_operator(store) {
+        let world = World::with(store, probed).await;
+        let operator = world.operator().await;
+        let targets = loop {
+            let health = world.get("/v1/operator/health", &operator).await.expect(200);
+            let targets = health["upstreams"].as_array().unwrap().clone();
+            if targets[0]["probes"] != 0 && targets[1]["healthy"] == false {
+                break targets;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((&targets[0]["upstream"], &targets[0]["healthy"]), (&json!("things"), &json!(true)));
+        assert!(targets[1]["reason"].as_str().unwrap().contains("can't be connected to"), "{targets:?}");
+        let page = world.metrics().await;
+        for (target, healthy) in [(&targets[0], "1"), (&targets[1], "0")] {
+            let name = format!("insula_upstream_healthy{{target=\"{}\"}}", target["target"].as_str().unwrap());
+            assert_eq!(value(&page, &name), healthy);
+        }
+        world.get("/v1/operator/health", &world.organization("acme").await.token).await.problem(403, "access.denied");
+    }
+
     async fn what_is_scraped_is_what_happened(store) {
         let mut world = World::with(store, blueprint).await;
         let acme = world.organization("acme").await;

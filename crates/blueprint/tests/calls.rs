@@ -125,7 +125,7 @@ const MISTAKES: &[Mistake] = &[
     ("api = \"updateTenantOf\"\n", "api = »\"updateTenantOf\"\ntimeout = \"5s\"\n", "route_api"),
     ("\"POST /admin/tenants/{id}", "»\"* /admin/tenants/{id}", "route_method"),
     ("\"POST /admin/tenants/{id}", "»\"GET /admin/tenants/{id}", "route_method"),
-    ("org = \"$path.id\"", "»organization = \"$path.id\", org = \"x\"", "unknown_param"),
+    ("org = \"$path.id\"", "»orgg = \"$path.id\"", "unknown_param"),
     ("org = \"$path.id\", ", "", "missing_param"),
     ("org = \"$path.id\"", "org = »\"$path.tenant\"", "unknown_segment"),
     ("org = \"$path.id\"", "org = »\"$.id\"", "pointer"),

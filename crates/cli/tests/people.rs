@@ -82,5 +82,5 @@ fn keys_are_revoked_everywhere_once_that_was_confirmed() {
     assert_eq!(serde_json::from_slice::<Json>(&shown.stdout).unwrap()["api_keys"], 1);
     assert_eq!(said(&world, &[&everything[..], &["--yes"]].concat())["revoked"], 1);
     assert_eq!(said(&world, &["org", "show", "acme"])["api_keys"], 0);
-    assert!(refused(&world, &["key", "revoke-all", "--reason", "X", "--yes"]).contains("/keys"));
+    assert!(refused(&world, &["key", "revoke-all", "--reason", "X", "--yes"]).contains("Say which keys"));
 }

@@ -240,6 +240,9 @@ project = "spring"
 environment = "production"
 scopes = ["things:read", "usage:read"]
 [demo.keys.all]
+[demo.members.mina]
+name = "Mina"
+role = "viewer"
 [[demo.calls]]
 request = "GET /things"
 times = 7
@@ -276,9 +279,20 @@ key = "all"
     assert_eq!((&own["items"][0]["slug"], &own["items"][0]["name"]), (&json!("spring"), &json!("Spring")));
     let keys = format!("/v1/orgs/demo/api-keys?project={}", own["items"][0]["id"].as_str().unwrap());
     assert_eq!(ask(up.address(), "GET", &keys, &token, "")["items"][0]["environment"], "production");
+    let mina = json!({
+        "email": up.said("/demo/members/mina/email"), "password": up.said("/demo/members/mina/password"),
+        "client": "native", "organization": "demo",
+    });
+    let as_mina = |up: &Up| {
+        let token = post(up.address(), "/v1/login", "", &mina)["access_token"].as_str().unwrap().to_owned();
+        ask(up.address(), "GET", "/v1/me/organizations", &token, "")["items"].clone()
+    };
+    let me = as_mina(&up);
+    assert_eq!((&me[0]["organization"]["slug"], &me[0]["role"]), (&json!("demo"), &json!("viewer")));
     up.signal("-TERM");
     assert!(up.process.wait().unwrap().success());
     let again = Up::start(folder.path());
+    assert_eq!(as_mina(&again), me);
     assert_eq!((again.said("/demo/keys/crawler"), again.used(folder.path())), (key.as_str(), 9));
 }
 

@@ -101,6 +101,8 @@ fn the_whole_walk_from_sign_up_to_a_revoked_key() {
     );
     assert_eq!(left(&submitted), 99);
     let id = submitted.expect(202)["job_id"].as_str().unwrap().to_owned();
+    let said = agent.listen(&format!("/api/jobs/{id}/live"));
+    assert_eq!(said.last().unwrap()["status"], "succeeded");
     // Its end is known once its place is free.
     owner.waits_for("acme", "concurrent_jobs", 0);
     let job = agent.get(&format!("/api/jobs/{id}")).expect(200);
@@ -111,17 +113,19 @@ fn the_whole_walk_from_sign_up_to_a_revoked_key() {
     let csv = agent.get(&format!("/api/jobs/{id}/result?format=csv"));
     assert_eq!((csv.status, csv.text.lines().count()), (200, 26));
 
-    for (meter, quantity) in [("requests", "3"), ("exports", "1"), ("jobs", "1"), ("fetches", "4")] {
+    let quantities =
+        [("requests", 4), ("websocket_connections", 1), ("exports", 1), ("jobs", 1), ("fetches", 4)];
+    for (meter, quantity) in quantities {
         for (by, whose) in [("project", &project), ("key", &key)] {
-            assert_eq!(owner.usage("acme", meter, by), [(json!(whose), quantity.to_owned())], "{meter}");
+            assert_eq!(owner.usage("acme", meter, by), [(json!(whose), quantity.to_string())], "{meter}");
         }
     }
-    for meter in ["compute_seconds", "data_kb", "data_stored", "bandwidth"] {
+    for meter in ["compute_seconds", "data_processed", "data_stored", "bandwidth"] {
         let [(_, quantity)] = owner.usage("acme", meter, "project").try_into().unwrap();
-        assert!(quantity.trim_matches(['0', '.']) != "", "{meter}: {quantity}");
+        assert!(!quantity.trim_matches(['0', '.']).is_empty(), "{meter}: {quantity}");
     }
 
-    for remaining in (0..97).rev() {
+    for remaining in (0..96).rev() {
         assert_eq!(left(&agent.get("/api/jobs?limit=1")), remaining);
     }
     let refused = agent.get("/api/jobs?limit=1");

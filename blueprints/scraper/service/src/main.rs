@@ -3,7 +3,7 @@
 use clap::Parser as _;
 use scraper_service::Config;
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     process::ExitCode,
     time::Duration,
@@ -45,7 +45,10 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 
 fn log(as_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     if as_json { log.json().init() } else { log.init() }
 }
 

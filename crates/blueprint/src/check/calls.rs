@@ -184,8 +184,9 @@ fn path(
         };
         match said(name) {
             Some(filler) => segments.push(CallSegment::Filled(filler)),
-            // What is wrong with it was said already.
-            None if given.is_some_and(|given| given.value.has(name)) => {}
+            // What is wrong with it was said already, or it is what a misspelt one was meant to be.
+            None if given.is_some_and(|given| given.value.has(name) || context.has_unknown(&given.value)) => {
+            }
             None => {
                 let message = format!("nothing says what `{name}` of `{}` is", id.value);
                 let help = format!(
@@ -307,6 +308,12 @@ fn filler(source: &At<Source>, context: &Context<'_>, report: &mut Report<'_>) -
 }
 
 impl Context<'_> {
+    /// Whether there is a parameter that the operation doesn't have.
+    fn has_unknown(&self, params: &Map<At<Source>>) -> bool {
+        let knows = |name: &str| self.operation.in_path().any(|known| known == name);
+        params.names().any(|name| !knows(name) && !self.operation.query.contains(name))
+    }
+
     /// Where the route's path has the segment of this name.
     fn segment(&self, name: &str) -> Option<usize> {
         self.segments.iter().find(|(known, _)| *known == name).map(|(_, position)| *position)

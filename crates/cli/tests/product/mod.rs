@@ -5,6 +5,8 @@ use serde_json::{Value as Json, json};
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    net::TcpStream,
+    ops::Add as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering::SeqCst},
@@ -12,6 +14,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tungstenite::{Message, client::IntoClientRequest as _};
 
 const INSULA: &str = env!("CARGO_BIN_EXE_insula");
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -256,6 +259,25 @@ impl Caller {
 
     pub(crate) fn delete(&self, path: &str) -> Reply {
         self.send("DELETE", path, None)
+    }
+
+    /// Listens to a WebSocket, and gives what was said until the other side closed it.
+    pub(crate) fn listen(&self, path: &str) -> Vec<Json> {
+        let address = self.url.trim_start_matches("http://").replace("localhost", "127.0.0.1");
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = self.url.replacen("http", "ws", 1).add(path).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        let (mut socket, _) = tungstenite::client(request, stream).unwrap();
+        let mut said = Vec::new();
+        loop {
+            match socket.read() {
+                Ok(Message::Text(text)) => said.push(serde_json::from_str(&text).unwrap()),
+                Ok(_) => {}
+                Err(tungstenite::Error::ConnectionClosed) => return said,
+                Err(error) => panic!("{error} after {said:?}"),
+            }
+        }
     }
 
     /// Makes an API key.

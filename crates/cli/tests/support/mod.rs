@@ -118,7 +118,7 @@ fn answer(mut stream: &TcpStream, seen: &Seen, log: &Path) -> Option<()> {
             let line = lines.next()?.ok()?;
             match line.split_once(": ") {
                 Some((name, value)) if name.eq_ignore_ascii_case("x-request-id") => {
-                    request = value.to_owned()
+                    value.clone_into(&mut request);
                 }
                 Some(_) => {}
                 None => break,
@@ -307,7 +307,7 @@ impl World {
         Client::connect(self.address()).unwrap()
     }
 
-    pub(crate) fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.store.folder()
     }
 
