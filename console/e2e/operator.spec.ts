@@ -156,7 +156,7 @@ test('another blueprint is shown with its effects, and mistakes with their lines
 
 test('the ledger is checked on demand', async ({ page }) => {
   await signIn(page, operator);
-  await page.getByRole('link', { name: 'System health' }).click();
+  await page.getByRole('navigation', { name: 'Main navigation' }).getByRole('link', { name: 'System health' }).click();
   await page.getByRole('button', { name: 'Check' }).click();
   await expect(page.getByText(/is that of its events/)).toBeVisible();
 });

@@ -1,5 +1,5 @@
 // One organization with one owner, as the API would tell of them.
-import type { ApiKey, Invoice, InvoiceLine, Limits, Organization, Plan, Product, Subscription, User } from '../api/types';
+import type { ApiKey, Explanation, Invoice, InvoiceLine, Limits, Organization, Plan, Product, Project, Subscription, UsageReport, User } from '../api/types';
 import { ok, problem, type Answer, type Asked } from './network';
 
 const AT = '2026-01-02T03:04:05Z';
@@ -128,6 +128,61 @@ export function invoice(over: Partial<Invoice> = {}): Invoice {
   };
 }
 
+export function project(over: Partial<Project> = {}): Project {
+  return { id: 'prj_1', name: 'Price watch', slug: 'price-watch', status: 'active', team: null, created_at: AT, updated_at: AT, ...over };
+}
+
+const nothing = { items: [], other: null };
+export const report: UsageReport = {
+  as_of: AT,
+  period: { start: '2026-01-01T00:00:00Z', end: AT },
+  previous: { start: '2025-12-30T00:00:00Z', end: '2026-01-01T00:00:00Z' },
+  billing_period: { start: '2026-01-01T00:00:00Z', end: '2026-02-01T00:00:00Z' },
+  currency: 'USD',
+  cost: { exact: '0.335', amount: usd('0.34') },
+  meters: [
+    {
+      meter: 'pages',
+      unit: 'page',
+      aggregate: 'sum',
+      quantity: '270',
+      previous: '200',
+      trend: '35',
+      unit_cost: '0.001',
+      cost: { exact: '0.27', amount: usd('0.27') },
+      days: [],
+      breakdown: { operation: nothing, project: nothing, key: nothing },
+    },
+  ],
+  operations: [],
+  retained_from: '2025-01-01T00:00:00Z',
+  recommendations: [{ code: 'limit.projected', subject: 'requests_per_day', text: 'Take a plan on which it goes further.', figures: {} }],
+};
+
+export const explanation: Explanation = {
+  request: 'req_1',
+  decision: 'refused',
+  at: AT,
+  route: 'POST /api/jobs',
+  key: 'ak_1',
+  user: null,
+  project: null,
+  blueprint: null,
+  status: 429,
+  outcome: 'quota.exhausted',
+  detail: 'The day’s quota is used up.',
+  checks: [{ limit: 'requests_per_day', used: 101, bound: 100 }],
+  reserved: null,
+  used: {},
+  costs: [],
+  charges: [],
+  hold: null,
+  recovered: false,
+  bytes_in: 0,
+  bytes_out: 0,
+  duration_us: 0,
+};
+
 export const list = (items: unknown[]): Answer => ok({ items, next_cursor: null });
 export const granted = { access_token: 'at_1', expires_in: 600, organization: acme };
 
@@ -145,6 +200,7 @@ export const quiet: Handlers = {
   'GET /v1/orgs/acme/teams': () => list([]),
   'GET /v1/orgs/acme/members': () => list([]),
   'GET /v1/orgs/acme/limits': () => ok(limits(0)),
+  'GET /v1/orgs/acme/usage/report': () => ok({ ...report, meters: [] }),
   'GET /v1/orgs/acme/usage': () => ok({ meter: 'requests', unit: 'request', as_of: AT, retained_from: null, buckets: [] }),
   'GET /v1/orgs/acme/subscription': () => ok(subscription()),
   'GET /v1/orgs/acme/access/permissions': () => ok({ permissions: ['scraping:create', 'scraping:read', 'keys:read', 'billing:read', 'billing:manage'] }),

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Button } from 'antd';
 import { lazy, Suspense, useState } from 'react';
-import { plansQuery, subscriptionQuery, upcomingInvoiceQuery } from '../../api/queries';
+import { subscriptionQuery, upcomingInvoiceQuery } from '../../api/queries';
 import type { ChangeRequest, Plan, Subscription } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { ProblemAlert } from '../../problem/ProblemAlert';
@@ -11,6 +11,7 @@ import { Skeleton } from '../../ui/Skeleton';
 import { BillingPage, useMayManage } from './BillingPage';
 import { OverageCard } from './OverageCard';
 import { PendingNotice } from './PendingNotice';
+import { usePlans } from './use-plans';
 import { actsIn, isChangeable, situationOf, titleOf, type Act } from './standing';
 import { StandingCard } from './StandingCard';
 
@@ -24,7 +25,7 @@ export function SubscriptionPage() {
   const { t } = useI18n();
   const { org } = route.useParams();
   const { data, error, refetch } = useQuery(subscriptionQuery(org));
-  const { data: plans } = useQuery(plansQuery);
+  const plans = usePlans(org);
   return (
     <BillingPage org={org} title={t('billing.subscription')} lead={t('billing.subscriptionLead')}>
       {error !== null && data === undefined ? (

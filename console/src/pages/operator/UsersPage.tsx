@@ -66,10 +66,10 @@ function useColumns(): Column<UserWithMemberships>[] {
         ) : (
           <ul>
             {memberships.map(({ org, slug, name, role }) => (
-              <li key={org}>
+              <li key={org} className="row">
                 <Link to="/operator/orgs/$org" params={{ org: slug }}>
                   {name}
-                </Link>{' '}
+                </Link>
                 <span className="muted small">{word('role', role)}</span>
               </li>
             ))}

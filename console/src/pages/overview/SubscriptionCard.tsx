@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { plansQuery, subscriptionQuery } from '../../api/queries';
+import { subscriptionQuery } from '../../api/queries';
 import type { Plan } from '../../api/types';
+import { usePlans } from '../billing/use-plans';
 import { useI18n } from '../../i18n/i18n';
 import { humanize } from '../../i18n/translate';
 import { ProblemAlert } from '../../problem/ProblemAlert';
@@ -11,7 +12,7 @@ import { Skeleton } from '../../ui/Skeleton';
 export function SubscriptionCard({ org }: { org: string }) {
   const { t, word, format } = useI18n();
   const { data, error, refetch } = useQuery(subscriptionQuery(org));
-  const { data: plans } = useQuery(plansQuery);
+  const plans = usePlans(org);
   const plan = plans?.find((each) => each.key === data?.plan);
   return (
     <Card title={t('overview.subscription')}>

@@ -1,0 +1,51 @@
+import { screen } from '@testing-library/react';
+import { beforeEach, expect, it } from 'vitest';
+import { session } from '../../auth/session';
+import { network, ok, problem } from '../../test/network';
+import { person } from '../../test/person';
+import { renderApp } from '../../test/render-app';
+import { apiKey, explanation, granted, list, quiet, report } from '../../test/samples';
+
+const ORG = '/v1/orgs/acme';
+
+beforeEach(() => session.begin(granted));
+
+it('asks for the meter, the window and the groups that the address names, and calls them by their names', async () => {
+  const log = network({
+    ...quiet,
+    [`GET ${ORG}/usage/report`]: () => ok(report),
+    [`GET ${ORG}/api-keys`]: () => list([apiKey()]),
+    [`GET ${ORG}/usage`]: ({ query }) => {
+      const start = query.get('from');
+      return ok({ meter: 'pages', unit: 'page', as_of: start, buckets: [{ start, end: start, group: { key: 'ak_1' }, value: '7' }, { start, end: start, group: {}, value: '3' }] });
+    },
+  });
+  renderApp('/o/acme/usage?meter=pages&range=7d&window=hour&group=key');
+  expect((await screen.findByTestId('usage-total')).textContent).toBe('10');
+  const asked = log.find(({ path }) => path === `${ORG}/usage`)?.query;
+  expect(['meter', 'window', 'group_by'].map((name) => asked?.get(name))).toEqual(['pages', 'hour', 'key']);
+  expect(await screen.findByRole('row', { name: 'Crawler 7 70%' })).toBeDefined();
+  expect(screen.getByRole('row', { name: 'Without a key 3 30%' })).toBeDefined();
+});
+
+it('reports what was used, what it cost and what is advised', async () => {
+  network({ ...quiet, [`GET ${ORG}/usage/report`]: () => ok(report) });
+  renderApp('/o/acme/usage/report');
+  expect((await screen.findByTestId('report-cost')).textContent).toBe('$0.34');
+  expect(screen.getByRole('row', { name: 'Pages (page) 270 200 +35% $0.001 $0.27' })).toBeDefined();
+  expect(screen.getByText('Take a plan on which it goes further.')).toBeDefined();
+});
+
+it('explains a request by its id, and keeps the id in the address', async () => {
+  network({ ...quiet, [`GET ${ORG}/explain/req_1`]: () => ok(explanation), [`GET ${ORG}/explain/req_2`]: () => problem(404, 'not_found') });
+  const { router } = renderApp('/o/acme/usage/explain');
+  const user = person();
+  await user.type(await screen.findByLabelText('Request id'), ' req_1 ');
+  await user.click(screen.getByRole('button', { name: 'Explain' }));
+  expect(await screen.findByText('The day’s quota is used up.')).toBeDefined();
+  expect(screen.getByRole('meter', { name: 'Requests per day' }).getAttribute('aria-valuetext')).toBe('101 of 100');
+  expect(router.state.location.search).toEqual({ request: 'req_1' });
+  await user.clear(screen.getByLabelText('Request id'));
+  await user.type(screen.getByLabelText('Request id'), 'req_2{Enter}');
+  expect(await screen.findByText('not_found happened')).toBeDefined();
+});
