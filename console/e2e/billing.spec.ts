@@ -36,6 +36,9 @@ test('a change is charged as it was previewed, and an invoice opens to its event
   await page.getByRole('button', { name: 'Pro, per month' }).click();
   await expect(page.getByText('Share of the period')).toBeVisible();
   await expectAccessible(page);
+  const printed = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'PDF' }).click();
+  expect((await printed).suggestedFilename()).toMatch(/^TEST-INV-\d+\.pdf$/);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'CSV' }).click();
   expect((await download).suggestedFilename()).toMatch(/^TEST-INV-\d+\.csv$/);

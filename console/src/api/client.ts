@@ -2,7 +2,7 @@
 import { session } from '../auth/session';
 import { ProblemError } from './problem';
 import type { paths } from './schema';
-import { send } from './transport';
+import { type Sent, send } from './transport';
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type OperationAt<P extends keyof paths, M extends Method> = NonNullable<paths[P][M]>;
@@ -53,16 +53,25 @@ export async function call<P extends keyof paths, M extends Method>(
   options: Options<OperationAt<P, M>>,
 ): Promise<SuccessOf<OperationAt<P, M>>> {
   const { body, idempotencyKey, signal } = options as Untyped;
-  const request = { method: method.toUpperCase(), url: buildUrl(template, options), body, idempotencyKey, signal };
+  const url = buildUrl(template, options);
+  return (await sendSignedIn({ method: method.toUpperCase(), url, body, idempotencyKey, signal })) as SuccessOf<OperationAt<P, M>>;
+}
+
+/** The same for an operation that answers with a file. */
+export async function callFile<P extends keyof paths>(template: P, options: Options<OperationAt<P, 'get'>>): Promise<Blob> {
+  return (await sendSignedIn({ method: 'GET', url: buildUrl(template, options), isFile: true })) as Blob;
+}
+
+async function sendSignedIn(request: Omit<Sent, 'token'>): Promise<unknown> {
   const token = session.token;
   try {
-    return (await send({ ...request, token })).body as SuccessOf<OperationAt<P, M>>;
+    return (await send({ ...request, token })).body;
   } catch (error) {
     if (!(error instanceof ProblemError) || error.status !== 401) throw error;
     if (!(await session.renew(token))) throw error;
   }
   try {
-    return (await send({ ...request, token: session.token })).body as SuccessOf<OperationAt<P, M>>;
+    return (await send({ ...request, token: session.token })).body;
   } catch (error) {
     if (error instanceof ProblemError && error.status === 401) session.end();
     throw error;

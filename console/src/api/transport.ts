@@ -8,6 +8,8 @@ export interface Sent {
   body?: unknown;
   idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** Whether a success is a file, which is handed on as a `Blob`. */
+  isFile?: boolean | undefined;
 }
 
 export interface Received {
@@ -16,9 +18,9 @@ export interface Received {
   body: unknown;
 }
 
-/** Sends one request and reads its JSON. Throws `ProblemError` for whatever isn't a success. */
-export async function send({ method, url, token, body, idempotencyKey, signal }: Sent): Promise<Received> {
-  const headers = new Headers({ accept: 'application/json, application/problem+json' });
+/** Sends one request and reads its JSON, or its file. Throws `ProblemError` for whatever isn't a success. */
+export async function send({ method, url, token, body, idempotencyKey, signal, isFile }: Sent): Promise<Received> {
+  const headers = new Headers({ accept: isFile === true ? '*/*' : 'application/json, application/problem+json' });
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
   if (body !== undefined) headers.set('content-type', 'application/json');
   if (idempotencyKey !== undefined) headers.set('idempotency-key', idempotencyKey);
@@ -39,7 +41,7 @@ export async function send({ method, url, token, body, idempotencyKey, signal }:
     throw new ProblemError({ status: 0, code: UNREACHABLE, title: 'Unreachable' });
   }
 
-  const content = await readJson(response);
+  const content = isFile === true && response.ok ? await response.blob() : await readJson(response);
   if (!response.ok) {
     const problem = typeof content === 'object' && content !== null ? content : {};
     throw new ProblemError({ ...problem, status: response.status }, response.headers);

@@ -1,6 +1,11 @@
-/** Hands the person a file made here, without a server. */
+/** Hands the person a text as a file. */
 export function download(name: string, type: string, content: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type }));
+  downloadFile(name, new Blob([content], { type }));
+}
+
+/** Hands the person a file. */
+export function downloadFile(name: string, file: Blob): void {
+  const url = URL.createObjectURL(file);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -1,4 +1,4 @@
-import { call } from '../client';
+import { call, callFile } from '../client';
 import { collect, PAGE_SIZE, paging, type Listed } from '../pages';
 import { ProblemError } from '../problem';
 import type { BillingProfile, ChangeRequest, Invoice, LineEvents, Preview, Profile, Subscription, When } from '../types';
@@ -33,6 +33,11 @@ export function actOnSubscriptionWhen(org: string, act: TimedAct, when: When): P
 
 export function listInvoices(org: string, statements: boolean, signal?: AbortSignal): Promise<Listed<Invoice>> {
   return collect((cursor) => call('get', '/v1/orgs/{org}/invoices', { path: { org }, query: { ...paging(cursor), statements }, signal }));
+}
+
+/** An invoice to print or to send. */
+export function getInvoicePdf(org: string, invoice: string, language: 'en' | 'ja'): Promise<Blob> {
+  return callFile('/v1/orgs/{org}/invoices/{invoice}/pdf', { path: { org, invoice }, query: { language } });
 }
 
 export function getInvoice(org: string, invoice: string, signal?: AbortSignal): Promise<Invoice> {

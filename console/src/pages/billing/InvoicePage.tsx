@@ -1,14 +1,16 @@
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Button } from 'antd';
+import { getInvoicePdf } from '../../api/operations/billing';
 import { invoiceQuery, subscriptionQuery, upcomingInvoiceQuery } from '../../api/queries';
 import type { Invoice } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
 import { ProblemAlert } from '../../problem/ProblemAlert';
-import { download } from '../../ui/download';
+import { download, downloadFile } from '../../ui/download';
 import { EmptyState } from '../../ui/EmptyState';
 import { Icon } from '../../ui/Icon';
 import { Skeleton } from '../../ui/Skeleton';
+import { useToast } from '../../ui/Toasts';
 import { BillingPage } from './BillingPage';
 import { csvOf, fileNameOf, jsonOf } from './invoice-files';
 import { InvoiceSheet } from './InvoiceSheet';
@@ -44,7 +46,7 @@ function Shown({ org, invoice, error, onRetry }: Props) {
   const { data: subscription } = useQuery(subscriptionQuery(org));
   const title = invoice === undefined || invoice === null ? t('billing.invoices') : nameOf(invoice);
   return (
-    <BillingPage org={org} title={title} actions={invoice === undefined || invoice === null ? undefined : <Files invoice={invoice} />}>
+    <BillingPage org={org} title={title} actions={invoice === undefined || invoice === null ? undefined : <Files org={org} invoice={invoice} />}>
       <div className="stack">
         <p className="no-print">
           <Link to="/o/$org/billing/invoices" params={{ org }}>
@@ -67,11 +69,22 @@ function Shown({ org, invoice, error, onRetry }: Props) {
   );
 }
 
-function Files({ invoice }: { invoice: Invoice }) {
-  const { t } = useI18n();
+function Files({ org, invoice }: { org: string; invoice: Invoice }) {
+  const { t, language } = useI18n();
+  const toast = useToast();
   const name = fileNameOf(invoice);
+  const { mutate: fetchPdf, isPending } = useMutation({
+    mutationFn: () => getInvoicePdf(org, invoice.id, language),
+    onSuccess: (file) => downloadFile(`${name}.pdf`, file),
+    onError: (error) => toast.failed(error.message),
+  });
   return (
     <>
+      {invoice.status !== 'upcoming' && (
+        <Button icon={<Icon name="download" size={16} />} loading={isPending} onClick={() => fetchPdf()}>
+          PDF
+        </Button>
+      )}
       <Button icon={<Icon name="print" size={16} />} onClick={() => window.print()}>
         {t('invoice.print')}
       </Button>
