@@ -161,8 +161,8 @@ impl Year {
         }
         let first =
             world.get(&customers[0].org.path("/subscription"), &customers[0].org.token).await.expect(200);
-        // All of them have begun by then.
-        let start = at(&first["started_at"]) + Span::from_hours(1);
+        // All of them have begun by then. Nothing falls due at the moments that follow from it: billing knows whole hours.
+        let start = at(&first["started_at"]) + Span::from_mins(90);
         let mut year = Self { world, operator, service, customers, dice, start, events: 0 };
         year.advance(start).await;
         year

@@ -3,7 +3,7 @@
 //! What it promises: nothing undeclared is accepted and nothing declared is ignored. What this version does not run
 //! is refused with `blueprint.unsupported`. Every mistake is reported at once, with its place, what is wrong and
 //! what would be right. A [`Blueprint`] exists only if [`check`] found no error, so [`Blueprint::compile`] can't fail.
-//! No clock, no randomness, and no I/O except reading one directory in [`load`].
+//! No clock, no randomness, and no I/O except reading one directory in [`Operations::load`].
 
 mod calls;
 mod check;

@@ -250,3 +250,28 @@ async fn a_revoked_key_is_refused_at_the_next_request_of_the_same_connection() {
     client.request("GET", "/seen/a", &[&format!("X-Api-Key: {}", world.key())], "").await;
     assert_eq!(client.reply().await.status, 200, "the connection goes on");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_lets_the_connection_go_on_or_says_that_it_ends() {
+    let world = World::new().await;
+    let head = |length: usize| {
+        format!("POST /seen/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n")
+    };
+    // The body comes after the head, in a packet of its own.
+    let mut client = world.client().await;
+    for _ in 0..20 {
+        client.send(head(5)).await;
+        tokio::task::yield_now().await;
+        client.send("hello").await;
+        let reply = client.reply().await;
+        assert_eq!(reply.problem(), refused(405, "request.method_not_allowed"));
+        assert_eq!(reply.field("connection"), None);
+    }
+    // What is too long to be read off isn't waited for.
+    client.send(head(1 << 20)).await;
+    let reply = client.reply().await;
+    assert_eq!(reply.problem(), refused(405, "request.method_not_allowed"));
+    assert_eq!(reply.field("connection"), Some("close"));
+    assert!(client.is_closed().await);
+    nothing_came_of_it(&world);
+}

@@ -1,6 +1,12 @@
 //! What becomes of a request: which side of the house answers it, and what every reply carries.
 
-use super::{calls, core::Core, reply::ReplyBody, upload::Timed, websocket};
+use super::{
+    calls,
+    core::Core,
+    reply::ReplyBody,
+    upload::{self, Timed},
+    websocket,
+};
 use crate::{
     Admission, Asked, Refusal, Snapshot, errors,
     headers::{self, X_REQUEST_ID},
@@ -76,9 +82,11 @@ impl Core {
         let now = self.lane.now();
         let id = self.lane.request_id(now);
         let id_header = self.lane.header(|out| drop(write!(out, "{id}")));
-        client.unread.store(!request.body().is_end_stream(), Relaxed);
+        let has_body = !request.body().is_end_stream();
+        client.unread.store(has_body, Relaxed);
         let prepared = websocket::take_credential(&mut request).map_err(Refusal::from);
         let decided = prepared.and_then(|()| self.decide(client, &request, id, &id_header, now));
+        let mut is_read = !has_body;
         let answered = match decided {
             Ok((arrived, Way::Upstream(admission, route))) => {
                 self.forward(client, request, &arrived, admission, route).await
@@ -87,11 +95,19 @@ impl Core {
             Ok((arrived, Way::Api(snapshot, called))) => {
                 Box::pin(self.ask_api(client, request, &arrived, &snapshot, called)).await
             }
-            Err(refusal) => Err(refusal),
+            Err(refusal) => {
+                is_read = is_read || upload::read_off(request).await;
+                Err(refusal)
+            }
         };
         let mut reply = answered.unwrap_or_else(|refusal| {
             self.lane.count_refused(refusal.error.code());
-            problem(refusal, id)
+            let mut reply = problem(refusal, id);
+            if !is_read {
+                // What is left of the body would be taken for the next request.
+                reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            reply
         });
         reply.headers_mut().insert(X_REQUEST_ID, id_header);
         reply

@@ -2,7 +2,9 @@
 
 use super::timer::Silence;
 use bytes::Bytes;
+use http::{Request, header};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use insula_kernel::Span;
 use std::{
@@ -11,7 +13,9 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
+use tokio::time::timeout;
 
 /// Why a body couldn't go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +39,33 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// The most of a refused request's body that is read so that its connection can go on.
+const READ_OFF: usize = 64 * 1024;
+/// How long that may take.
+const READ_OFF_FOR: Duration = Duration::from_secs(1);
+
+/// Reads the body of a request that was refused, so that the next one on the connection begins where this one ends. Says
+/// whether it came to its end: not if it is long or slow, or if the client waits to be told to send it.
+pub(crate) async fn read_off(request: Request<Incoming>) -> bool {
+    let (parts, mut body) = request.into_parts();
+    let is_long = body.size_hint().lower() > READ_OFF as u64;
+    if is_long || parts.headers.contains_key(header::EXPECT) {
+        return false;
+    }
+    let reading = async {
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > READ_OFF {
+                return false;
+            }
+        }
+        true
+    };
+    timeout(READ_OFF_FOR, reading).await.unwrap_or(false)
+}
 
 /// A body that is waited for only so long. As it is, the body of a request to the API: how much of it is read is for the
 /// API to say.
