@@ -44,6 +44,7 @@ test('a change is charged as it was previewed, and an invoice opens to its event
   expect((await download).suggestedFilename()).toMatch(/^TEST-INV-\d+\.csv$/);
 
   // Paid, the next period comes; its invoice has the requests of this one, each of them.
+  await office.reload();
   await office.getByRole('row', { name: /Change of plan/ }).getByRole('button', { name: /^Actions for/ }).click();
   await office.getByRole('menuitem', { name: 'Mark as paid' }).click();
   const payment = office.getByRole('dialog');

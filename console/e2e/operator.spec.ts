@@ -61,7 +61,7 @@ test('an organization is made for somebody, who joins by the link', async ({ pag
 
   await page.getByRole('link', { name: 'People', exact: true }).click();
   await page.getByRole('searchbox', { name: 'Search people' }).fill(owner.email);
-  await expect(page.getByRole('row', { name: /Mina Sato/ })).toContainText(owner.organization);
+  await expect(page.getByRole('row', { name: new RegExp(`Mina Sato ${owner.email}`) })).toContainText(owner.organization);
 });
 
 test('a limit is set for one organization, which is suspended, reactivated, and whose keys are revoked', async ({ page, browser, baseURL }) => {
