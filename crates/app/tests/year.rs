@@ -423,6 +423,9 @@ on_both_engines! {
                     // So many take longer than an access token lasts.
                     let token = year.world.fresh(&year.customers[customer].org).await;
                     year.customers[customer].org.token = token;
+                    if customer % 100 == 0 {
+                        year.operator = year.world.operator().await;
+                    }
                 }
                 year.work(customer, half).await;
                 year.pay(customer).await;
