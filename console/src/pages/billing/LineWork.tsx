@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { InvoiceLine, RatingStep } from '../../api/types';
 import { useI18n } from '../../i18n/i18n';
-import { usePriceText } from './terms';
+import { usePriceText } from './price';
 import { ofMinor, type Work } from './work';
 
 interface Props {

@@ -5,7 +5,8 @@ import { humanize } from '../../i18n/translate';
 import { Icon } from '../../ui/Icon';
 import { limitsOf, namesIn, priceFor, type Chosen } from './catalogue';
 import { useOverageText } from './overage';
-import { PER, usePriceText } from './terms';
+import { usePriceText } from './price';
+import { PER } from './terms';
 
 interface Props {
   plans: readonly Plan[];

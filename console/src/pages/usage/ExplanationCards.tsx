@@ -6,6 +6,7 @@ import { Badge } from '../../ui/Badge';
 import { Card } from '../../ui/Card';
 import { DataTable } from '../../ui/DataTable';
 import { Meter } from '../../ui/Meter';
+import { ChargesCard } from './ChargesCard';
 import { levelOf } from './limit-level';
 import { useNames } from './use-names';
 
@@ -18,6 +19,7 @@ export function ExplanationCards({ org, explanation }: { org: string; explanatio
         <Decision explanation={explanation} />
         <Checks explanation={explanation} />
         <Quantities explanation={explanation} />
+        <ChargesCard charges={explanation.charges} />
       </div>
       <Card title={t('explain.request')}>
         <Facts org={org} explanation={explanation} />

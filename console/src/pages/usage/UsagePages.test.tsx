@@ -1,10 +1,10 @@
-import { screen } from '@testing-library/react';
+import { screen, waitFor } from '@testing-library/react';
 import { beforeEach, expect, it } from 'vitest';
 import { session } from '../../auth/session';
 import { network, ok, problem } from '../../test/network';
 import { person } from '../../test/person';
 import { renderApp } from '../../test/render-app';
-import { apiKey, explanation, granted, list, quiet, report } from '../../test/samples';
+import { apiKey, explanation, granted, list, quiet, report, usd } from '../../test/samples';
 
 const ORG = '/v1/orgs/acme';
 
@@ -48,4 +48,17 @@ it('explains a request by its id, and keeps the id in the address', async () => 
   await user.clear(screen.getByLabelText('Request id'));
   await user.type(screen.getByLabelText('Request id'), 'req_2{Enter}');
   expect(await screen.findByText('not_found happened')).toBeDefined();
+});
+
+it('says exactly what a request is charged, for what and by which price, and nothing where nothing is', async () => {
+  const charge = (over: object) => ({ meter: 'pages', limit: null, plan: 'pro', plan_version: 2, price: { model: 'unit', unit: '0.0025', included: '2' }, exact: '0.0025', amount: usd('0.00'), ...over });
+  const charges = [charge({}), charge({ meter: 'requests', limit: 'requests_per_day', price: { model: 'package', unit: '0.01', per: '3' }, exact: '0' })];
+  network({ ...quiet, [`GET ${ORG}/explain/req_1`]: () => ok({ ...explanation, charges }), [`GET ${ORG}/explain/req_2`]: () => ok(explanation) });
+  const { router } = renderApp('/o/acme/usage/explain?request=req_1');
+  expect((await screen.findByTestId('charged-total')).textContent).toBe('Together: $0.0025');
+  expect(screen.getByRole('row', { name: 'Pages $0.0025 per unit First 2 included Pro, version 2 $0.0025' })).toBeDefined();
+  expect(screen.getByRole('row', { name: 'Beyond Requests per day $0.01 per 3 unit, each started lot Pro, version 2 Within the limit $0.00' })).toBeDefined();
+  await router.navigate({ to: '/o/$org/usage/explain', params: { org: 'acme' }, search: { request: 'req_2' } });
+  await waitFor(() => expect(screen.queryByTestId('charged-total')).toBeNull());
+  expect(screen.getByText('The day’s quota is used up.')).toBeDefined();
 });

@@ -2,7 +2,8 @@ import type { ReactNode } from 'react';
 import type { OfferTerms, Plan, UsagePrice } from '../../../api/types';
 import { useI18n } from '../../../i18n/i18n';
 import { humanize } from '../../../i18n/translate';
-import { PER, usePriceText } from '../terms';
+import { usePriceText } from '../price';
+import { PER } from '../terms';
 
 /** What one would get, and for what. */
 export function OfferTermsList({ terms, plan }: { terms: OfferTerms; plan: Plan | undefined }) {
