@@ -6,7 +6,7 @@ import { useI18n } from '../../i18n/i18n';
 import { ProblemAlert } from '../../problem/ProblemAlert';
 import { Card } from '../../ui/Card';
 import { Skeleton } from '../../ui/Skeleton';
-import { barsOf, usageRange } from '../usage/range';
+import { barsOf, shownRange, usageRange } from '../usage/range';
 import { UsageChart } from '../usage/UsageChart';
 import { Checklist } from './Checklist';
 import { LimitsCard } from '../usage/LimitsCard';
@@ -59,7 +59,7 @@ function WeekCard({ org }: { org: string }) {
       ) : data === undefined ? (
         <Skeleton lines={1} height={170} label={t('app.loading')} />
       ) : (
-        <UsageChart bars={barsOf(range, data.buckets)} window="day" height={190} />
+        <UsageChart bars={barsOf(shownRange(range, data.retained_from), data.buckets)} window="day" height={190} />
       )}
     </Card>
   );

@@ -15,7 +15,7 @@ import { EmptyState } from '../../ui/EmptyState';
 import { Icon } from '../../ui/Icon';
 import { KeysTable } from '../keys/KeysTable';
 import { useKeyActs } from '../keys/use-key-acts';
-import { barsOf, totalOf, usageRange } from '../usage/range';
+import { barsOf, shownRange, totalOf, usageRange } from '../usage/range';
 import { UsageChart } from '../usage/UsageChart';
 import '../keys/keys.css';
 
@@ -149,8 +149,8 @@ function UsageCard({ org, project }: { org: string; project: Project }) {
       }
     >
       <Loaded query={usage} lines={1} height={170}>
-        {({ buckets }) => {
-          const bars = barsOf(range, buckets);
+        {({ buckets, retained_from }) => {
+          const bars = barsOf(shownRange(range, retained_from), buckets);
           return totalOf(bars) === 0 ? <EmptyState icon="chart" title={t('usage.empty')} hint={t('usage.emptyHint')} /> : <UsageChart bars={bars} window="day" height={190} />;
         }}
       </Loaded>

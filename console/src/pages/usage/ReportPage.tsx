@@ -11,7 +11,8 @@ import { EmptyState } from '../../ui/EmptyState';
 import { Icon } from '../../ui/Icon';
 import { BreakdownCard } from './BreakdownCard';
 import { MetersTable } from './MetersTable';
-import { usageRange } from './range';
+import { cutAt, usageRange } from './range';
+import { RetentionNote } from './RetentionNote';
 import { UsageFrame } from './UsageFrame';
 
 const route = getRouteApi('/member/o/$org/usage/report');
@@ -48,13 +49,20 @@ export function ReportPage() {
   return (
     <UsageFrame org={org} title={t('report.title')} lead={t('report.lead')} actions={actions}>
       <Loaded query={report} lines={6}>
-        {(data) => <Report org={org} report={data} />}
+        {(data) => <Report org={org} report={data} missing={missingOf(data, stretchOf(period)?.from)} />}
       </Loaded>
     </UsageFrame>
   );
 }
 
-function Report({ org, report }: { org: string; report: UsageReport }) {
+/** What the plan doesn't show of a report that was to begin at `from`; at the billing period's beginning, if that isn't said. */
+export function missingOf({ retained_from, billing_period, period, previous }: UsageReport, from = billing_period.start): 'range' | 'comparison' | undefined {
+  if (cutAt(from, retained_from) !== undefined) return 'range';
+  const lasts = ({ start, end }: UsageReport['period']) => Date.parse(end) - Date.parse(start);
+  return retained_from !== null && lasts(previous) < lasts(period) ? 'comparison' : undefined;
+}
+
+function Report({ org, report, missing }: { org: string; report: UsageReport; missing: ReturnType<typeof missingOf> }) {
   const { t, format } = useI18n();
   const search = route.useSearch();
   const navigate = route.useNavigate();
@@ -73,6 +81,7 @@ function Report({ org, report }: { org: string; report: UsageReport }) {
             <dd className="unit">{format.spanIn(report.period, 'UTC')} (UTC)</dd>
           </div>
         </dl>
+        {missing === undefined || report.retained_from === null ? null : <RetentionNote from={report.retained_from} missing={missing} />}
         <MetersTable meters={report.meters} />
       </Card>
       <Advice recommendations={report.recommendations} />

@@ -14,7 +14,8 @@ import { Icon } from '../../ui/Icon';
 import { markUsageSeen } from '../overview/onboarding';
 import { csvOf, GROUPINGS, groupsOf, type Grouping } from './groups';
 import { LimitsCard } from './LimitsCard';
-import { barsOf, totalOf, usageRange, windowOf, windowsOf, type RangeName, type WindowName } from './range';
+import { barsOf, cutAt, shownRange, totalOf, usageRange, windowOf, windowsOf, type RangeName, type WindowName } from './range';
+import { RetentionNote } from './RetentionNote';
 import { UsageChart } from './UsageChart';
 import { Figures, GroupTable, WindowTable } from './UsageFigures';
 import { UsageFrame } from './UsageFrame';
@@ -40,8 +41,10 @@ export function UsagePage() {
   const by = known?.aggregate === 'unique' ? undefined : search.group;
   const usage = useQuery(usageQuery(org, range, { meter, group_by: by, project: search.project }));
   const fresh = usage.isPlaceholderData ? undefined : usage.data;
-  const bars = fresh === undefined ? undefined : barsOf(range, fresh.buckets);
-  const groups = fresh === undefined || by === undefined ? undefined : groupsOf(range, fresh.buckets, by);
+  const shownOf = fresh === undefined ? range : shownRange(range, fresh.retained_from);
+  const cut = fresh === undefined ? undefined : cutAt(range.from, fresh.retained_from);
+  const bars = fresh === undefined ? undefined : barsOf(shownOf, fresh.buckets);
+  const groups = fresh === undefined || by === undefined ? undefined : groupsOf(shownOf, fresh.buckets, by);
   const nameOf = useNames(org, by);
 
   // The last step of the checklist is a look at this page with something on it.
@@ -103,6 +106,7 @@ export function UsagePage() {
                 ) : (
                   <UsageChart bars={shown} window={range.window} height={300} what={word('meter', meter)} nameOf={nameOf} {...(groups === undefined ? {} : { groups })} />
                 )}
+                {cut === undefined ? null : <RetentionNote from={cut} />}
                 {view === 'table' ? null : (
                   <p className="muted small">
                     {t('usage.zone')} {fresh === undefined ? null : t('overview.asOf', { time: format.dateTime(fresh.as_of) })}

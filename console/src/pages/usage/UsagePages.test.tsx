@@ -1,10 +1,11 @@
 import { screen, waitFor } from '@testing-library/react';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { session } from '../../auth/session';
 import { network, ok, problem } from '../../test/network';
 import { person } from '../../test/person';
 import { renderApp } from '../../test/render-app';
 import { apiKey, explanation, granted, list, quiet, report, usd } from '../../test/samples';
+import { missingOf } from './ReportPage';
 
 const ORG = '/v1/orgs/acme';
 
@@ -61,4 +62,34 @@ it('says exactly what a request is charged, for what and by which price, and not
   await router.navigate({ to: '/o/$org/usage/explain', params: { org: 'acme' }, search: { request: 'req_2' } });
   await waitFor(() => expect(screen.queryByTestId('charged-total')).toBeNull());
   expect(screen.getByText('The day’s quota is used up.')).toBeDefined();
+});
+
+it('says from when on the plan shows usage, where the range begins before, and draws nothing for what came before', async () => {
+  const day = (daysAgo: number) => new Date(Math.floor(Date.now() / 86_400_000 - daysAgo) * 86_400_000).toISOString();
+  const usage = (query: URLSearchParams) => ({ meter: 'requests', unit: 'request', as_of: day(0), retained_from: day(7), buckets: [{ start: day(0), end: day(-1), group: {}, value: query.get('window') === 'day' ? '4' : '0' }] });
+  network({ ...quiet, [`GET ${ORG}/usage`]: ({ query }) => ok(usage(query)) });
+  const { router } = renderApp('/o/acme/usage?range=30d&view=table');
+  expect((await screen.findByRole('note')).textContent).toMatch(/^Your plan shows usage from .+ \(UTC\) on\. What came before isn’t in these figures\.$/);
+  // The header's row, and a row for each day that is shown.
+  expect(screen.getAllByRole('row')).toHaveLength(1 + 8);
+  await router.navigate({ to: '/o/$org/usage', params: { org: 'acme' }, search: { range: '7d', view: 'table' } });
+  await waitFor(() => expect(screen.queryByRole('note')).toBeNull());
+  expect(screen.getAllByRole('row')).toHaveLength(1 + 7);
+});
+
+describe('a report', () => {
+  const short = { ...report, retained_from: '2025-12-31T00:00:00Z', previous: { start: '2025-12-31T00:00:00Z', end: '2026-01-01T00:00:00Z' }, period: { start: '2026-01-01T00:00:00Z', end: '2026-01-05T00:00:00Z' } };
+  it('knows what the plan doesn’t show of it', () => {
+    expect(missingOf({ ...report, retained_from: null })).toBeUndefined();
+    expect(missingOf(short)).toBe('comparison');
+    expect(missingOf(short, '2025-12-01T00:00:00Z')).toBe('range');
+    expect(missingOf({ ...short, retained_from: '2026-01-02T00:00:00Z' })).toBe('range');
+  });
+  it('says so', async () => {
+    network({ ...quiet, [`GET ${ORG}/usage/report`]: ({ query }) => ok(query.has('from') ? { ...short, retained_from: new Date().toISOString() } : short) });
+    const { router } = renderApp('/o/acme/usage/report');
+    expect((await screen.findByRole('note')).textContent).toContain('nothing as long before to compare with');
+    await router.navigate({ to: '/o/$org/usage/report', params: { org: 'acme' }, search: { period: '90d' } });
+    await waitFor(() => expect(screen.getByRole('note').textContent).toContain('What came before'));
+  });
 });

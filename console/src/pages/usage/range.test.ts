@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { csvOf, groupsOf, partsOf } from './groups';
-import { barsOf, totalOf, usageRange, windowOf } from './range';
+import { barsOf, cutAt, shownRange, totalOf, usageRange, windowOf } from './range';
 
 const NOW = Date.parse('2026-03-10T15:20:00Z');
 const bucket = (start: string, end: string, value: string, group = {}) => ({ start, end, group, value });
@@ -26,6 +26,24 @@ describe('a range', () => {
   });
   it('is read only by windows that suit it', () => {
     expect([windowOf('7d', 'hour'), windowOf('30d', 'hour'), windowOf('24h', undefined)]).toEqual(['hour', 'day', 'hour']);
+  });
+});
+
+describe('what the plan shows of a range', () => {
+  const starts = (name: '7d' | '90d', window: 'day' | 'month', retainedFrom: string | null) =>
+    barsOf(shownRange(usageRange(name, window, NOW), retainedFrom), []).map((bar) => bar.start.slice(0, 10));
+  it('is all of it where it shows everything, or as far back', () => {
+    expect(starts('7d', 'day', null)).toHaveLength(7);
+    expect(starts('7d', 'day', '2026-03-04T00:00:00Z')).toHaveLength(7);
+    expect(cutAt('2026-03-04T00:00:00.000Z', '2026-03-04T00:00:00Z')).toBeUndefined();
+  });
+  it('has no bar for what is before it, and one for the window in which it begins', () => {
+    expect(starts('7d', 'day', '2026-03-09T00:00:00Z')).toEqual(['2026-03-09', '2026-03-10']);
+    expect(starts('7d', 'day', '2026-03-09T06:00:00Z')).toEqual(['2026-03-09', '2026-03-10']);
+    expect(starts('90d', 'month', '2026-02-10T00:00:00Z')).toEqual(['2026-02-01', '2026-03-01']);
+  });
+  it('is never less than the current window', () => {
+    expect(starts('7d', 'day', '2026-04-01T00:00:00Z')).toEqual(['2026-03-10']);
   });
 });
 

@@ -54,6 +54,22 @@ function nextStart(start: number, window: WindowName): number {
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1);
 }
 
+/** What can be shown of a range: nothing before the window in which what the plan shows begins. */
+export function shownRange(range: UsageRange, retainedFrom: string | null): UsageRange {
+  const cut = cutAt(range.from, retainedFrom);
+  if (cut === undefined) return range;
+  const retained = Date.parse(cut);
+  const to = Date.parse(range.to);
+  let start = Date.parse(range.from);
+  for (let next = nextStart(start, range.window); next <= retained && next < to; next = nextStart(start, range.window)) start = next;
+  return { ...range, from: new Date(start).toISOString() };
+}
+
+/** From when on the plan shows usage, if that isn't all from this instant on. */
+export function cutAt(from: string, retainedFrom: string | null): string | undefined {
+  return retainedFrom !== null && Date.parse(from) < Date.parse(retainedFrom) ? retainedFrom : undefined;
+}
+
 /** One bar per window of the range, zero where the server has no bucket. */
 export function barsOf(range: UsageRange, buckets: readonly UsageBucket[]): Bar[] {
   const values = new Map<number, number>();
