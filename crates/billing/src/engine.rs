@@ -22,7 +22,7 @@ use crate::{
     definition::{AddOnDefinition, Definition},
     store::{
         DEBITED, DUE_SUBSCRIPTIONS, END_ITEM, INSERT_INVOICE, INSERT_LINES, INVOICES_WAITING,
-        LOCK_SUBSCRIPTION, PLAN_VERSION, SAVE_SUBSCRIPTION, START_ITEM, SUBSCRIPTION_OF,
+        LOCK_SUBSCRIPTION, LOCK_SUBSCRIPTIONS, PLAN_VERSION, SAVE_SUBSCRIPTION, START_ITEM, SUBSCRIPTION_OF,
     },
 };
 use insula_blueprint::Compiled;
@@ -58,6 +58,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) account: Account,
     /// The invoices that were made.
     pub(crate) made: Vec<InvoiceId>,
+    /// The invoices that wait for something, once they were asked for.
+    waiting: Option<Vec<Waiting>>,
     /// Whether what is owed counts as paid in time: nobody wants to be told of an invoice that supposes the opposite.
     supposes_payment: bool,
 }
@@ -108,6 +110,14 @@ pub(crate) async fn due(tx: &mut PlatformTx, now: Instant, limit: u32) -> Result
     Ok(found.into_iter().map(|(org,)| org).collect())
 }
 
+/// Takes the subscriptions of these organizations for writing, the longest waiting first. Before anything else that one
+/// subscription shares with others, such as a series of numbers, so that nobody waits in a circle.
+pub(crate) async fn lock_all(tx: &mut PlatformTx, orgs: &[OrgId]) -> Result<Vec<Account>> {
+    let wanted = orgs.iter().flat_map(|org| args![*org]).collect();
+    let found: Vec<AccountRow> = tx.fetch_rows(&LOCK_SUBSCRIPTIONS, wanted).await?;
+    found.into_iter().map(Account::try_from).collect()
+}
+
 impl<'a> Engine<'a> {
     /// Takes the subscription of an organization for writing.
     pub(crate) async fn lock(
@@ -119,7 +129,7 @@ impl<'a> Engine<'a> {
     ) -> Result<Self> {
         let found: Option<AccountRow> = tx.fetch_optional(&LOCK_SUBSCRIPTION, args![org]).await?;
         let account = found.ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
-        Ok(Self { tx, env, blueprint, catalogue, account, made: Vec::new(), supposes_payment: false })
+        Ok(Self::of(tx, env, blueprint, catalogue, account))
     }
 
     /// Looks at the subscription of an organization, if there is one, without taking it.
@@ -132,8 +142,19 @@ impl<'a> Engine<'a> {
     ) -> Result<Option<Self>> {
         let found: Option<AccountRow> = tx.fetch_optional(&SUBSCRIPTION_OF, args![org]).await?;
         let Some(account) = found else { return Ok(None) };
-        let account = account.try_into()?;
-        Ok(Some(Self { tx, env, blueprint, catalogue, account, made: Vec::new(), supposes_payment: false }))
+        Ok(Some(Self::of(tx, env, blueprint, catalogue, account.try_into()?)))
+    }
+
+    /// For a subscription that was read in this transaction.
+    pub(crate) fn of(
+        tx: &'a mut PlatformTx,
+        env: &'a Env,
+        blueprint: &'a Compiled,
+        catalogue: &'a mut Catalogue,
+        account: Account,
+    ) -> Self {
+        let (made, waiting) = (Vec::new(), None);
+        Self { tx, env, blueprint, catalogue, account, made, waiting, supposes_payment: false }
     }
 
     /// The organization's own time.
@@ -207,8 +228,7 @@ impl<'a> Engine<'a> {
             all.push((since + Span::from_days(i64::from(days)), Due::Lapse));
         }
         let is_active = self.account.status == Status::Active && !supposed;
-        let waiting: Vec<Waiting> = self.tx.fetch_all(&INVOICES_WAITING, args![self.account.org]).await?;
-        for invoice in waiting {
+        for invoice in self.waiting().await? {
             match (invoice.status.as_str(), invoice.due_at) {
                 ("draft", _) => all.push((invoice.finalize_at, Due::Finalize(invoice.id))),
                 (_, Some(due_at)) if is_active && invoice.due > 0 => all.push((due_at, Due::Overdue)),
@@ -216,6 +236,22 @@ impl<'a> Engine<'a> {
             }
         }
         Ok(all.into_iter().min())
+    }
+
+    async fn waiting(&mut self) -> Result<&[Waiting]> {
+        let known = match self.waiting.take() {
+            Some(known) => known,
+            None => self.tx.fetch_all(&INVOICES_WAITING, args![self.account.org]).await?,
+        };
+        Ok(self.waiting.insert(known))
+    }
+
+    /// Keeps what is known of the invoices that wait as it was written.
+    fn note_waiting(&mut self, id: InvoiceId, status: &str, due_at: Option<Instant>, due: i64) {
+        let known = self.waiting.iter_mut().flatten().find(|invoice| invoice.id == id);
+        if let Some(invoice) = known {
+            *invoice = Waiting { status: status.to_owned(), due_at, due, ..*invoice };
+        }
     }
 
     async fn act(&mut self, due: Due, at: Instant) -> Result<()> {
@@ -381,6 +417,9 @@ impl<'a> Engine<'a> {
         ];
         self.tx.execute(&INSERT_INVOICE, values).await?;
         self.made.push(id);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.push(Waiting { id, status: "draft".to_owned(), finalize_at, due_at: None, due: 0 });
+        }
         self.insert_lines(id, 1, &lines).await?;
         if finalize_at <= at { self.finalize(id, at).await } else { Ok(()) }
     }

@@ -129,6 +129,10 @@ statements! {
          WHERE tenant_id = $1";
     Ledger LOCK_SUBSCRIPTION(tenant: Id) =
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1 {lock}");
+    Ledger LOCK_SUBSCRIPTIONS(tenant: Id) =
+        concat!("WITH wanted (tenant_id) AS (VALUES {rows})
+         SELECT ", account_columns!(), " FROM subscription WHERE tenant_id IN (SELECT tenant_id FROM wanted)
+         ORDER BY due_at, tenant_id {lock}");
     Ledger SUBSCRIPTION_OF(tenant: Id) =
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1");
     Ledger SUBSCRIPTIONS_OF(tenant: Id) =

@@ -17,21 +17,30 @@ pub async fn due(tx: &mut PlatformTx, now: Instant, limit: u32) -> Result<Vec<Or
     engine::due(tx, now, limit).await
 }
 
-/// Does everything whose time has come for an organization; says whether what it is entitled to may be another now.
+/// Does everything whose time has come for these organizations, of all or of none. Says which may be entitled to something
+/// else now.
+///
+/// The transaction must not have taken anything yet that others share.
 pub async fn run(
     tx: &mut PlatformTx,
     env: &Env,
     blueprint: &Compiled,
     catalogue: &mut Catalogue,
-    org: OrgId,
-) -> Result<bool> {
-    let mut engine = Engine::lock(tx, env, blueprint, catalogue, org).await?;
+    orgs: &[OrgId],
+) -> Result<Vec<OrgId>> {
     let entitles =
         |account: &Account| (account.config.clone(), account.anchor.clone(), account.status.service());
-    let before = entitles(&engine.account);
-    let now = engine.now();
-    engine.run(now).await?;
-    Ok(entitles(&engine.account) != before)
+    let mut otherwise = Vec::new();
+    for account in engine::lock_all(tx, orgs).await? {
+        let before = entitles(&account);
+        let mut engine = Engine::of(tx, env, blueprint, catalogue, account);
+        let now = engine.now();
+        engine.run(now).await?;
+        if entitles(&engine.account) != before {
+            otherwise.push(engine.account.org);
+        }
+    }
+    Ok(otherwise)
 }
 
 /// Tries again in a minute what couldn't be done for an organization.
