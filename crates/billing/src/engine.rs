@@ -9,11 +9,14 @@ mod change;
 mod finalize;
 mod life;
 mod money;
+mod together;
 mod trial;
 mod usage;
 
 pub use change::{AnchorChange, When};
 pub(crate) use change::{Changed, Wanted};
+use together::Together;
+pub(crate) use together::run_all;
 pub(crate) use usage::Range;
 
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
     definition::{AddOnDefinition, Definition},
     store::{
         DEBITED, DUE_SUBSCRIPTIONS, END_ITEM, INSERT_INVOICE, INSERT_LINES, INVOICES_WAITING,
-        LOCK_SUBSCRIPTION, LOCK_SUBSCRIPTIONS, PLAN_VERSION, SAVE_SUBSCRIPTION, START_ITEM, SUBSCRIPTION_OF,
+        LOCK_SUBSCRIPTIONS, PLAN_VERSION, SAVE_SUBSCRIPTIONS, START_ITEM, SUBSCRIPTION_OF,
     },
 };
 use insula_blueprint::Compiled;
@@ -60,6 +63,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) made: Vec<InvoiceId>,
     /// The invoices that wait for something, once they were asked for.
     waiting: Option<Vec<Waiting>>,
+    /// Where to leave what is written for several subscriptions at once, if it is one of several.
+    together: Option<&'a mut Together>,
     /// Whether what is owed counts as paid in time: nobody wants to be told of an invoice that supposes the opposite.
     supposes_payment: bool,
 }
@@ -84,6 +89,7 @@ enum Due {
 row! {
     /// An invoice that waits for something.
     struct Waiting {
+        org: OrgId,
         id: InvoiceId,
         status: String,
         finalize_at: Instant,
@@ -110,14 +116,6 @@ pub(crate) async fn due(tx: &mut PlatformTx, now: Instant, limit: u32) -> Result
     Ok(found.into_iter().map(|(org,)| org).collect())
 }
 
-/// Takes the subscriptions of these organizations for writing, the longest waiting first. Before anything else that one
-/// subscription shares with others, such as a series of numbers, so that nobody waits in a circle.
-pub(crate) async fn lock_all(tx: &mut PlatformTx, orgs: &[OrgId]) -> Result<Vec<Account>> {
-    let wanted = orgs.iter().flat_map(|org| args![*org]).collect();
-    let found: Vec<AccountRow> = tx.fetch_rows(&LOCK_SUBSCRIPTIONS, wanted).await?;
-    found.into_iter().map(Account::try_from).collect()
-}
-
 impl<'a> Engine<'a> {
     /// Takes the subscription of an organization for writing.
     pub(crate) async fn lock(
@@ -127,8 +125,8 @@ impl<'a> Engine<'a> {
         catalogue: &'a mut Catalogue,
         org: OrgId,
     ) -> Result<Self> {
-        let found: Option<AccountRow> = tx.fetch_optional(&LOCK_SUBSCRIPTION, args![org]).await?;
-        let account = found.ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
+        let found: Vec<AccountRow> = tx.fetch_rows(&LOCK_SUBSCRIPTIONS, args![org]).await?;
+        let account = found.into_iter().next().ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
         Ok(Self::of(tx, env, blueprint, catalogue, account))
     }
 
@@ -153,8 +151,8 @@ impl<'a> Engine<'a> {
         catalogue: &'a mut Catalogue,
         account: Account,
     ) -> Self {
-        let (made, waiting) = (Vec::new(), None);
-        Self { tx, env, blueprint, catalogue, account, made, waiting, supposes_payment: false }
+        let (made, supposes_payment) = (Vec::new(), false);
+        Self { tx, env, blueprint, catalogue, account, made, waiting: None, together: None, supposes_payment }
     }
 
     /// The organization's own time.
@@ -201,7 +199,11 @@ impl<'a> Engine<'a> {
     }
 
     async fn save(&mut self, due_at: Option<Instant>) -> Result<()> {
-        self.tx.execute(&SAVE_SUBSCRIPTION, self.account.values(due_at)).await?;
+        let row = self.account.values(due_at);
+        match &mut self.together {
+            Some(together) => together.save(row),
+            None => drop(self.tx.execute_rows(&SAVE_SUBSCRIPTIONS, row).await?),
+        }
         Ok(())
     }
 
@@ -241,7 +243,7 @@ impl<'a> Engine<'a> {
     async fn waiting(&mut self) -> Result<&[Waiting]> {
         let known = match self.waiting.take() {
             Some(known) => known,
-            None => self.tx.fetch_all(&INVOICES_WAITING, args![self.account.org]).await?,
+            None => self.tx.fetch_rows(&INVOICES_WAITING, args![self.account.org]).await?,
         };
         Ok(self.waiting.insert(known))
     }
@@ -418,7 +420,8 @@ impl<'a> Engine<'a> {
         self.tx.execute(&INSERT_INVOICE, values).await?;
         self.made.push(id);
         if let Some(waiting) = &mut self.waiting {
-            waiting.push(Waiting { id, status: "draft".to_owned(), finalize_at, due_at: None, due: 0 });
+            let org = self.account.org;
+            waiting.push(Waiting { org, id, status: "draft".to_owned(), finalize_at, due_at: None, due: 0 });
         }
         self.insert_lines(id, 1, &lines).await?;
         if finalize_at <= at { self.finalize(id, at).await } else { Ok(()) }
@@ -505,7 +508,11 @@ impl<'a> Engine<'a> {
 
     /// Tells other stores and the outside.
     pub(super) async fn publish(&mut self, kind: &'static str, payload: Json) -> Result<()> {
-        self.tx.publish(self.env, self.account.org, &Message { kind, payload }).await?;
+        let message = Message { kind, payload };
+        match &mut self.together {
+            Some(together) => together.publish(self.account.org, message),
+            None => self.tx.publish(self.env, self.account.org, &message).await?,
+        }
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! Time: what comes due for subscriptions, and the clocks of organizations whose time is their own.
 
 use crate::{
-    account::Account,
     engine::{self, Catalogue, Engine},
     store::{CLOSED_UNTIL, CLOSED_UNTIL_OF, POSTPONE_SUBSCRIPTION, TEST_CLOCKS, TEST_CLOCKS_AFTER},
 };
@@ -28,19 +27,7 @@ pub async fn run(
     catalogue: &mut Catalogue,
     orgs: &[OrgId],
 ) -> Result<Vec<OrgId>> {
-    let entitles =
-        |account: &Account| (account.config.clone(), account.anchor.clone(), account.status.service());
-    let mut otherwise = Vec::new();
-    for account in engine::lock_all(tx, orgs).await? {
-        let before = entitles(&account);
-        let mut engine = Engine::of(tx, env, blueprint, catalogue, account);
-        let now = engine.now();
-        engine.run(now).await?;
-        if entitles(&engine.account) != before {
-            otherwise.push(engine.account.org);
-        }
-    }
-    Ok(otherwise)
+    engine::run_all(tx, env, blueprint, catalogue, orgs).await
 }
 
 /// Tries again in a minute what couldn't be done for an organization.
