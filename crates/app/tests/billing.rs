@@ -4,10 +4,11 @@
 
 mod support;
 
+use insula_kernel::{Env, ManualClock, Span, SystemRng};
 use insula_testkit::on_both_engines;
 use serde_json::{Value as Json, json};
-use std::net::SocketAddr;
-use support::{Organization, Reply, World};
+use std::{net::SocketAddr, sync::Arc};
+use support::{Organization, Reply, World, signup};
 
 fn blueprint(upstream: SocketAddr) -> String {
     format!(
@@ -143,7 +144,7 @@ fn amount(invoice: &Json, of: &str) -> String {
 
 fn later(instant: &str, seconds: i64) -> String {
     let instant: insula_kernel::Instant = instant.parse().unwrap();
-    (instant + insula_kernel::Span::from_secs(seconds)).to_string()
+    (instant + Span::from_secs(seconds)).to_string()
 }
 
 const DAY: i64 = 86_400;
@@ -433,5 +434,52 @@ on_both_engines! {
         let voided = post(on(id, "void"), json!(null)).await.expect(200);
         assert_eq!((voided["status"].as_str(), &voided["number"]), (Some("void"), &made["invoice"]["number"]));
         assert_eq!(book.get("/billing-profile").await["balance"], money("5.00"));
+    }
+
+    async fn one_that_cannot_be_billed_holds_up_no_other(store) {
+        let clock = Arc::new(ManualClock::at("2026-03-10T09:00:00Z".parse().unwrap()));
+        let env = Env { clock: clock.clone(), rng: Arc::new(SystemRng) };
+        let world = World::in_time(store, blueprint, env).await;
+        for (slug, plan) in [("acme", "pro"), ("bolt", "team"), ("crow", "pro")] {
+            let mut body = signup(slug);
+            body["organization"]["plan"] = json!(plan);
+            world.post("/v1/signup", "", &body).await.expect(201);
+            until_billed(&world, slug, 1).await;
+            let id = bills(&world, slug).await[0]["id"].as_str().unwrap().to_owned();
+            let pay = format!("/v1/operator/orgs/{slug}/invoices/{id}/pay");
+            world.post(&pay, &world.operator().await, &Json::Null).await.expect(200);
+        }
+        let pending = |value: &'static str| move |table: &str| format!("UPDATE {table} SET pending = {value} WHERE plan = 'team'");
+        world.store.tamper("subscription", pending("'nonsense'")).await;
+        clock.advance(Span::from_days(32));
+        until_billed(&world, "acme", 2).await;
+        until_billed(&world, "crow", 2).await;
+        assert_eq!(bills(&world, "bolt").await.len(), 1);
+
+        // Tried again once what was wrong is mended; no number is missing, and none was given twice.
+        world.store.tamper("subscription", pending("NULL")).await;
+        clock.advance(Span::from_mins(2));
+        until_billed(&world, "bolt", 2).await;
+        let mut numbers = Vec::new();
+        for slug in ["acme", "bolt", "crow"] {
+            numbers.extend(bills(&world, slug).await.iter().map(|bill| bill["number"].as_str().unwrap().to_owned()));
+        }
+        numbers.sort();
+        let expected: Vec<String> = (1..=6).map(|number| format!("INV-{number:06}")).collect();
+        assert_eq!(numbers, expected);
+    }
+}
+
+/// The invoices of an organization that are final.
+async fn bills(world: &World, slug: &str) -> Vec<Json> {
+    let token = world.sign_in(&format!("owner@{slug}.test")).await;
+    let listed = world.get(&format!("/v1/orgs/{slug}/invoices"), &token).await.expect(200);
+    let all = listed["items"].as_array().unwrap().iter();
+    all.filter(|invoice| invoice["number"].is_string()).cloned().collect()
+}
+
+async fn until_billed(world: &World, slug: &str, times: usize) {
+    while bills(world, slug).await.len() < times {
+        tokio::task::yield_now().await;
     }
 }

@@ -21,6 +21,9 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 /// How many are prepared in one transaction.
 const TOGETHER: usize = 1_000;
 
+/// How many are invoiced in one, as the program does.
+const AT_ONCE: usize = 16;
+
 const BLUEPRINT: &str = r#"
 [product]
 name = "Bench"
@@ -87,11 +90,11 @@ async fn measure(kind: Kind, subscriptions: usize, events: usize) -> Result<(), 
         if due.is_empty() {
             break;
         }
-        for org in due {
+        for some in due.chunks(AT_ONCE) {
             let mut tx = storage.platform_write(Store::Ledger, &Worker::Billing).await?;
-            subscription::run(&mut tx, &env, &compiled, &mut catalogue, org).await?;
+            subscription::run(&mut tx, &env, &compiled, &mut catalogue, some).await?;
             tx.commit().await?;
-            done += 1;
+            done += some.len();
         }
     }
     let took = start.elapsed();

@@ -9,11 +9,14 @@ mod change;
 mod finalize;
 mod life;
 mod money;
+mod together;
 mod trial;
 mod usage;
 
 pub use change::{AnchorChange, When};
 pub(crate) use change::{Changed, Wanted};
+use together::Together;
+pub(crate) use together::run_all;
 pub(crate) use usage::Range;
 
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
     definition::{AddOnDefinition, Definition},
     store::{
         DEBITED, DUE_SUBSCRIPTIONS, END_ITEM, INSERT_INVOICE, INSERT_LINES, INVOICES_WAITING,
-        LOCK_SUBSCRIPTION, PLAN_VERSION, SAVE_SUBSCRIPTION, START_ITEM, SUBSCRIPTION_OF,
+        LOCK_SUBSCRIPTIONS, PLAN_VERSION, SAVE_SUBSCRIPTIONS, START_ITEM, SUBSCRIPTION_OF,
     },
 };
 use insula_blueprint::Compiled;
@@ -58,6 +61,10 @@ pub(crate) struct Engine<'a> {
     pub(crate) account: Account,
     /// The invoices that were made.
     pub(crate) made: Vec<InvoiceId>,
+    /// The invoices that wait for something, once they were asked for.
+    waiting: Option<Vec<Waiting>>,
+    /// Where to leave what is written for several subscriptions at once, if it is one of several.
+    together: Option<&'a mut Together>,
     /// Whether what is owed counts as paid in time: nobody wants to be told of an invoice that supposes the opposite.
     supposes_payment: bool,
 }
@@ -82,6 +89,7 @@ enum Due {
 row! {
     /// An invoice that waits for something.
     struct Waiting {
+        org: OrgId,
         id: InvoiceId,
         status: String,
         finalize_at: Instant,
@@ -117,9 +125,9 @@ impl<'a> Engine<'a> {
         catalogue: &'a mut Catalogue,
         org: OrgId,
     ) -> Result<Self> {
-        let found: Option<AccountRow> = tx.fetch_optional(&LOCK_SUBSCRIPTION, args![org]).await?;
-        let account = found.ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
-        Ok(Self { tx, env, blueprint, catalogue, account, made: Vec::new(), supposes_payment: false })
+        let found: Vec<AccountRow> = tx.fetch_rows(&LOCK_SUBSCRIPTIONS, args![org]).await?;
+        let account = found.into_iter().next().ok_or_else(|| Error::not_found("subscription"))?.try_into()?;
+        Ok(Self::of(tx, env, blueprint, catalogue, account))
     }
 
     /// Looks at the subscription of an organization, if there is one, without taking it.
@@ -132,8 +140,19 @@ impl<'a> Engine<'a> {
     ) -> Result<Option<Self>> {
         let found: Option<AccountRow> = tx.fetch_optional(&SUBSCRIPTION_OF, args![org]).await?;
         let Some(account) = found else { return Ok(None) };
-        let account = account.try_into()?;
-        Ok(Some(Self { tx, env, blueprint, catalogue, account, made: Vec::new(), supposes_payment: false }))
+        Ok(Some(Self::of(tx, env, blueprint, catalogue, account.try_into()?)))
+    }
+
+    /// For a subscription that was read in this transaction.
+    pub(crate) fn of(
+        tx: &'a mut PlatformTx,
+        env: &'a Env,
+        blueprint: &'a Compiled,
+        catalogue: &'a mut Catalogue,
+        account: Account,
+    ) -> Self {
+        let (made, supposes_payment) = (Vec::new(), false);
+        Self { tx, env, blueprint, catalogue, account, made, waiting: None, together: None, supposes_payment }
     }
 
     /// The organization's own time.
@@ -180,7 +199,11 @@ impl<'a> Engine<'a> {
     }
 
     async fn save(&mut self, due_at: Option<Instant>) -> Result<()> {
-        self.tx.execute(&SAVE_SUBSCRIPTION, self.account.values(due_at)).await?;
+        let row = self.account.values(due_at);
+        match &mut self.together {
+            Some(together) => together.save(row),
+            None => drop(self.tx.execute_rows(&SAVE_SUBSCRIPTIONS, row).await?),
+        }
         Ok(())
     }
 
@@ -207,8 +230,7 @@ impl<'a> Engine<'a> {
             all.push((since + Span::from_days(i64::from(days)), Due::Lapse));
         }
         let is_active = self.account.status == Status::Active && !supposed;
-        let waiting: Vec<Waiting> = self.tx.fetch_all(&INVOICES_WAITING, args![self.account.org]).await?;
-        for invoice in waiting {
+        for invoice in self.waiting().await? {
             match (invoice.status.as_str(), invoice.due_at) {
                 ("draft", _) => all.push((invoice.finalize_at, Due::Finalize(invoice.id))),
                 (_, Some(due_at)) if is_active && invoice.due > 0 => all.push((due_at, Due::Overdue)),
@@ -216,6 +238,22 @@ impl<'a> Engine<'a> {
             }
         }
         Ok(all.into_iter().min())
+    }
+
+    async fn waiting(&mut self) -> Result<&[Waiting]> {
+        let known = match self.waiting.take() {
+            Some(known) => known,
+            None => self.tx.fetch_rows(&INVOICES_WAITING, args![self.account.org]).await?,
+        };
+        Ok(self.waiting.insert(known))
+    }
+
+    /// Keeps what is known of the invoices that wait as it was written.
+    fn note_waiting(&mut self, id: InvoiceId, status: &str, due_at: Option<Instant>, due: i64) {
+        let known = self.waiting.iter_mut().flatten().find(|invoice| invoice.id == id);
+        if let Some(invoice) = known {
+            *invoice = Waiting { status: status.to_owned(), due_at, due, ..*invoice };
+        }
     }
 
     async fn act(&mut self, due: Due, at: Instant) -> Result<()> {
@@ -381,6 +419,10 @@ impl<'a> Engine<'a> {
         ];
         self.tx.execute(&INSERT_INVOICE, values).await?;
         self.made.push(id);
+        if let Some(waiting) = &mut self.waiting {
+            let org = self.account.org;
+            waiting.push(Waiting { org, id, status: "draft".to_owned(), finalize_at, due_at: None, due: 0 });
+        }
         self.insert_lines(id, 1, &lines).await?;
         if finalize_at <= at { self.finalize(id, at).await } else { Ok(()) }
     }
@@ -466,7 +508,11 @@ impl<'a> Engine<'a> {
 
     /// Tells other stores and the outside.
     pub(super) async fn publish(&mut self, kind: &'static str, payload: Json) -> Result<()> {
-        self.tx.publish(self.env, self.account.org, &Message { kind, payload }).await?;
+        let message = Message { kind, payload };
+        match &mut self.together {
+            Some(together) => together.publish(self.account.org, message),
+            None => self.tx.publish(self.env, self.account.org, &message).await?,
+        }
         Ok(())
     }
 

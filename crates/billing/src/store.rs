@@ -115,20 +115,29 @@ statements! {
                                    allows_overage, clock_offset, due_at, id, started_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
                  $24, $25, $26, $27, $28)";
-    Ledger SAVE_SUBSCRIPTION(
+    Ledger SAVE_SUBSCRIPTIONS(
         tenant: Id, status: Text, plan: Text, version: Int, currency: Text, interval: Text, seats: Int, add_ons: Text,
         anchor: Int, zone: Text, start: Int, end: Int, usage_from: Int, trial_end: Int, past_due: Int, lapsed: Int,
         paused: Int, cancel: Int, canceled: Int, pays: Bool, pending: Text, changed: Int, sequence: Int, overage: Bool,
         clock: Int, due: Int,
     ) =
-        "UPDATE subscription SET status = $2, plan = $3, plan_version = $4, currency = $5, interval = $6, seats = $7,
-             add_ons = $8, anchor_at = $9, zone = $10, period_start = $11, period_end = $12, usage_from = $13,
-             trial_end = $14, past_due_since = $15, lapsed_at = $16, paused_at = $17, cancel_at = $18, canceled_at = $19,
-             pays = $20, pending = $21, changed_at = $22, sequence = $23, allows_overage = $24, clock_offset = $25,
-             due_at = $26
-         WHERE tenant_id = $1";
-    Ledger LOCK_SUBSCRIPTION(tenant: Id) =
-        concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1 {lock}");
+        "WITH saved (tenant_id, status, plan, plan_version, currency, interval, seats, add_ons, anchor_at, zone,
+                     period_start, period_end, usage_from, trial_end, past_due_since, lapsed_at, paused_at, cancel_at,
+                     canceled_at, pays, pending, changed_at, sequence, allows_overage, clock_offset, due_at)
+              AS (VALUES {rows})
+         UPDATE subscription AS s
+         SET status = n.status, plan = n.plan, plan_version = n.plan_version, currency = n.currency,
+             interval = n.interval, seats = n.seats, add_ons = n.add_ons, anchor_at = n.anchor_at, zone = n.zone,
+             period_start = n.period_start, period_end = n.period_end, usage_from = n.usage_from,
+             trial_end = n.trial_end, past_due_since = n.past_due_since, lapsed_at = n.lapsed_at,
+             paused_at = n.paused_at, cancel_at = n.cancel_at, canceled_at = n.canceled_at, pays = n.pays,
+             pending = n.pending, changed_at = n.changed_at, sequence = n.sequence,
+             allows_overage = n.allows_overage, clock_offset = n.clock_offset, due_at = n.due_at
+         FROM saved n WHERE s.tenant_id = n.tenant_id";
+    Ledger LOCK_SUBSCRIPTIONS(tenant: Id) =
+        concat!("WITH wanted (tenant_id) AS (VALUES {rows})
+         SELECT ", account_columns!(), " FROM subscription WHERE tenant_id IN (SELECT tenant_id FROM wanted)
+         ORDER BY due_at, tenant_id {lock}");
     Ledger SUBSCRIPTION_OF(tenant: Id) =
         concat!("SELECT ", account_columns!(), " FROM subscription WHERE tenant_id = $1");
     Ledger SUBSCRIPTIONS_OF(tenant: Id) =
@@ -216,7 +225,10 @@ statements! {
     Ledger INVOICE_BY_OPERATION(tenant: Id, operation: Text) =
         concat!("SELECT ", invoice_columns!(), " FROM invoice WHERE tenant_id = $1 AND operation = $2");
     Ledger INVOICES_WAITING(tenant: Id) =
-        "SELECT id, status, finalize_at, due_at, due FROM invoice WHERE tenant_id = $1 AND status IN ('draft', 'open')";
+        "WITH wanted (tenant_id) AS (VALUES {rows})
+         SELECT i.tenant_id, i.id, i.status, i.finalize_at, i.due_at, i.due
+         FROM wanted w JOIN invoice i ON i.tenant_id = w.tenant_id
+         WHERE i.status IN ('draft', 'open')";
     Ledger INVOICES_OVER(tenant: Id, from: Int, to: Int) =
         concat!("SELECT ", invoice_columns!(), " FROM invoice
          WHERE tenant_id = $1 AND usage_from < $3 AND usage_to > $2 AND finalized_at IS NOT NULL

@@ -14,7 +14,7 @@ pub use entitlements::{entitlement_of, entitlements};
 use crate::{
     account::{Account, AccountRow, Config, Status},
     definition::{Definition, Terms},
-    engine::Catalogue,
+    engine::{Catalogue, Engine},
     invoice::Span as Stretch,
     plan::current_version,
     store::{ALLOW_OVERAGE, GET_SUBSCRIPTION, INSERT_SUBSCRIPTION, REMOVE_PREPARED},
@@ -249,8 +249,9 @@ pub fn first_entitlement(plan: &str, version: u32, terms: &Terms, blueprint: &Co
 /// Begins a prepared subscription, from when it was prepared; one that has begun goes on.
 pub async fn activate(tx: &mut PlatformTx, env: &Env, blueprint: &Compiled, org: OrgId) -> Result<()> {
     let mut catalogue = Catalogue::default();
-    run(tx, env, blueprint, &mut catalogue, org).await?;
-    Ok(())
+    let mut engine = Engine::lock(tx, env, blueprint, &mut catalogue, org).await?;
+    let now = engine.now();
+    engine.run(now).await
 }
 
 /// Removes a subscription whose organization never became visible; one that has begun stays.

@@ -86,7 +86,7 @@ statements! {
         "INSERT INTO platform_audit (id, at, actor, action, target, detail, address, request_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     Every PUBLISH_FOR(tenant: Id, id: Id, at: Int, kind: Text, payload: Text) =
-        "INSERT INTO outbox (tenant_id, id, at, kind, payload) VALUES ($1, $2, $3, $4, $5)";
+        "INSERT INTO outbox (tenant_id, id, at, kind, payload) VALUES {rows}";
     Every PENDING(limit: Int) =
         "SELECT tenant_id, id, kind, payload FROM outbox WHERE delivered_at IS NULL ORDER BY id LIMIT $1";
     Every BACKLOG() = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL";
@@ -157,7 +157,13 @@ impl PlatformTx {
 
     /// Sends a message of an organization, if and when the transaction commits.
     pub async fn publish(&mut self, env: &Env, org: OrgId, message: &Message) -> StoreResult<()> {
-        self.execute(&PUBLISH_FOR, of_org(org, message_values(env, message))).await.map(drop)
+        self.execute_rows(&PUBLISH_FOR, of_org(org, message_values(env, message))).await.map(drop)
+    }
+
+    /// Sends messages of several organizations at once, in this order.
+    pub async fn publish_all(&mut self, env: &Env, messages: &[(OrgId, Message)]) -> StoreResult<()> {
+        let rows = messages.iter().flat_map(|(org, message)| of_org(*org, message_values(env, message)));
+        self.execute_rows(&PUBLISH_FOR, rows.collect()).await.map(drop)
     }
 
     /// The oldest messages that wait to be delivered.

@@ -69,11 +69,12 @@ impl Engine<'_> {
         let due_at = (!is_paid).then(|| at + self.blueprint.billing().payment_terms);
         let tax_sum: i64 = totals.taxes.iter().map(|tax| tax.amount).sum();
         let seller = Seller { name: self.blueprint.billing().seller.clone() };
+        let status = if is_paid { "paid" } else { "open" };
         let values = args![
             org,
             id,
             if is_statement { "statement" } else { "invoice" },
-            if is_paid { "paid" } else { "open" },
+            status,
             number.clone(),
             at,
             due_at,
@@ -89,6 +90,7 @@ impl Engine<'_> {
             settled
         ];
         self.tx.execute(&FINALIZE_INVOICE, values).await?;
+        self.note_waiting(id, status, due_at, totals.due);
         if let Some(number) = number {
             let payload =
                 object!({ "invoice": id, "number": number, "total": totals.total, "currency": currency });

@@ -5,7 +5,7 @@ use crate::{
     account::{Status, currency},
     charges::too_large,
     invoice::{CreditNote, Row},
-    store::{INSERT_CREDIT_NOTE, INSERT_ONE_OFF, INVOICES_WAITING, MARK_INVOICE},
+    store::{INSERT_CREDIT_NOTE, INSERT_ONE_OFF, MARK_INVOICE},
 };
 use insula_kernel::{CreditNoteId, Error, ErrorKind, InvoiceId, Money, OneOffId, Result};
 use insula_rating::{Exact, TooLarge};
@@ -124,9 +124,10 @@ impl Engine<'_> {
     }
 
     async fn mark(&mut self, invoice: &Row) -> Result<()> {
-        let Row { id, status, paid_at, voided_at, credited, due, .. } = invoice;
+        let Row { id, status, due_at, paid_at, voided_at, credited, due, .. } = invoice;
         let values = args![self.account.org, *id, status.as_str(), *paid_at, *voided_at, *credited, *due];
         self.tx.execute(&MARK_INVOICE, values).await?;
+        self.note_waiting(*id, status, *due_at, *due);
         Ok(())
     }
 
@@ -135,12 +136,10 @@ impl Engine<'_> {
             return Ok(());
         }
         let now = self.now();
-        let waiting: Vec<super::Waiting> =
-            self.tx.fetch_all(&INVOICES_WAITING, args![self.account.org]).await?;
         let is_overdue = |invoice: &super::Waiting| {
             invoice.status == "open" && invoice.due > 0 && invoice.due_at.is_some_and(|due_at| due_at <= now)
         };
-        if waiting.iter().any(is_overdue) { Ok(()) } else { self.settle_debt().await }
+        if self.waiting().await?.iter().any(is_overdue) { Ok(()) } else { self.settle_debt().await }
     }
 }
 

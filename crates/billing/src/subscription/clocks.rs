@@ -1,7 +1,6 @@
 //! Time: what comes due for subscriptions, and the clocks of organizations whose time is their own.
 
 use crate::{
-    account::Account,
     engine::{self, Catalogue, Engine},
     store::{CLOSED_UNTIL, CLOSED_UNTIL_OF, POSTPONE_SUBSCRIPTION, TEST_CLOCKS, TEST_CLOCKS_AFTER},
 };
@@ -17,21 +16,18 @@ pub async fn due(tx: &mut PlatformTx, now: Instant, limit: u32) -> Result<Vec<Or
     engine::due(tx, now, limit).await
 }
 
-/// Does everything whose time has come for an organization; says whether what it is entitled to may be another now.
+/// Does everything whose time has come for these organizations, of all or of none. Says which may be entitled to something
+/// else now.
+///
+/// The transaction must not have taken anything yet that others share.
 pub async fn run(
     tx: &mut PlatformTx,
     env: &Env,
     blueprint: &Compiled,
     catalogue: &mut Catalogue,
-    org: OrgId,
-) -> Result<bool> {
-    let mut engine = Engine::lock(tx, env, blueprint, catalogue, org).await?;
-    let entitles =
-        |account: &Account| (account.config.clone(), account.anchor.clone(), account.status.service());
-    let before = entitles(&engine.account);
-    let now = engine.now();
-    engine.run(now).await?;
-    Ok(entitles(&engine.account) != before)
+    orgs: &[OrgId],
+) -> Result<Vec<OrgId>> {
+    engine::run_all(tx, env, blueprint, catalogue, orgs).await
 }
 
 /// Tries again in a minute what couldn't be done for an organization.
