@@ -1,14 +1,13 @@
-import { billing } from './en-billing';
-import { operator } from './en-operator';
+import type { billing } from './en-billing';
+import type { operator } from './en-operator';
 import { team } from './en-team';
 import { work } from './en-work';
 
-// English, and the list of keys: every other language is checked against it. `{name}` is filled in by `t`.
+// English, as it is needed everywhere, and the list of keys: every other language is checked against it. `{name}` is filled
+// in by `t`. What only some areas need is fetched with them, see `parts.ts`.
 export const en = {
-  ...billing,
   ...team,
   ...work,
-  ...operator,
   'app.console': 'Console',
   'app.skip': 'Skip to content',
   'app.menu': 'Menu',
@@ -36,6 +35,12 @@ export const en = {
   'nav.account': 'Account',
   'nav.operator': 'Operator area',
   'nav.operatorOrgs': 'Organizations',
+  'nav.operatorUsers': 'People',
+  'nav.operatorKeys': 'Revoke keys',
+  'nav.operatorOffers': 'Offers',
+  'nav.operatorBlueprint': 'Plans & blueprint',
+  'nav.operatorHealth': 'System health',
+  'nav.billing': 'Billing',
   'nav.signOut': 'Sign out',
   'nav.switch': 'Switch organization',
   'nav.noOrganization': 'No organization',
@@ -257,5 +262,8 @@ export const en = {
   'operator.noMatchHint': 'Try a part of the name or of the address.',
 } as const;
 
-export type Key = keyof typeof en;
-export type Dictionary = Record<Key, string>;
+/** All texts, also those that come in parts. */
+export type English = typeof en & typeof billing & typeof operator;
+export type Key = keyof English;
+/** What is there of a language. */
+export type Dictionary = Partial<Record<Key, string>>;

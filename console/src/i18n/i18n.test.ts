@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { en } from './en';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { en as main } from './en';
+import { billing as enBilling } from './en-billing';
+import { operator as enOperator } from './en-operator';
 import { formatter } from './format';
-import { ja } from './ja';
+import { ja as jaMain } from './ja';
+import { billing as jaBilling } from './ja-billing';
+import { operator as jaOperator } from './ja-operator';
 import { humanize, translator, translateWord } from './translate';
 
+const en = { ...main, ...enBilling, ...enOperator };
+const ja = { ...jaMain, ...jaBilling, ...jaOperator };
 const namesIn = (text = '') => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).toSorted().join(' ');
 
 describe('the languages', () => {
@@ -19,6 +27,26 @@ describe('the languages', () => {
   it('leave no text empty', () => {
     expect([...Object.values(en), ...Object.values(ja)].filter((text) => text.trim() === '')).toEqual([]);
   });
+});
+
+it('never asks for a text of an area outside of it', () => {
+  const areas = [
+    { part: enBilling, within: /^pages\/(billing|operator)\// },
+    { part: enOperator, within: /^pages\/operator\// },
+  ];
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name) && !/^(i18n|test)\/|\.test\./.test(name));
+  expect(sources.length).toBeGreaterThan(100);
+  const astray = sources.flatMap((name) => {
+    const text = readFileSync(join('src', name), 'utf8');
+    // `t('billing.title')`, `t(`billing.${…}`)`, `word('invoice.status', …)`
+    const asked = [...text.matchAll(/'([a-z][A-Za-z_]*(?:\.[A-Za-z_]+)+)'/g)].map((match) => match[1] ?? '');
+    const groups = [...text.matchAll(/\bt\(`([\w.]+\.)\$|\bword\('([\w.]+)'/g)].map((match) => match[1] ?? `${match[2] ?? ''}.`);
+    return areas
+      .filter(({ within }) => !within.test(name))
+      .flatMap(({ part }) => [...asked.filter((key) => key in part), ...groups.filter((group) => Object.keys(part).some((key) => key.startsWith(group)))])
+      .map((key) => `${name}: ${key}`);
+  });
+  expect(astray).toEqual([]);
 });
 
 it('fills names in', () => {

@@ -1,14 +1,10 @@
-import type { Dictionary } from './en';
-import { billing } from './ja-billing';
-import { operator } from './ja-operator';
+import type { en } from './en';
 import { team } from './ja-team';
 import { work } from './ja-work';
 
-export const ja: Dictionary = {
-  ...billing,
+export const ja: Record<keyof typeof en, string> = {
   ...team,
   ...work,
-  ...operator,
   'app.console': 'コンソール',
   'app.skip': '本文へ移動',
   'app.menu': 'メニュー',
@@ -36,6 +32,12 @@ export const ja: Dictionary = {
   'nav.account': 'アカウント',
   'nav.operator': '運営者エリア',
   'nav.operatorOrgs': '組織',
+  'nav.operatorUsers': '利用者',
+  'nav.operatorKeys': 'キーの緊急失効',
+  'nav.operatorOffers': '見積り',
+  'nav.operatorBlueprint': 'プランとブループリント',
+  'nav.operatorHealth': 'システムの状態',
+  'nav.billing': '請求',
   'nav.signOut': 'サインアウト',
   'nav.switch': '組織を切り替える',
   'nav.noOrganization': '組織なし',

@@ -2,6 +2,7 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { begin } from '../../api/begin';
 import { billingProfileQuery, invoiceQuery, invoicesQuery, offersQuery, permissionsQuery, plansQuery, subscriptionQuery, upcomingInvoiceQuery } from '../../api/queries';
+import { loadTexts } from '../../i18n/i18n';
 import { invoicesSearch, offersSearch, plansSearch } from '../search';
 import { organization } from './organization';
 
@@ -11,6 +12,7 @@ export const billing = createRoute({
   loader: ({ context: { queryClient }, params: { org } }) => {
     begin(queryClient, subscriptionQuery(org));
     begin(queryClient, permissionsQuery(org));
+    return loadTexts('billing');
   },
 });
 

@@ -3,6 +3,7 @@ import { createRoute, lazyRouteComponent, notFound } from '@tanstack/react-route
 import { begin } from '../../api/begin';
 import { allOffersQuery, blueprintQuery, healthQuery, operatorOrganizationsQuery, organizationDetailQuery, overviewQuery, testClocksQuery, usersQuery } from '../../api/operator-queries';
 import { plansQuery } from '../../api/queries';
+import { loadTexts } from '../../i18n/i18n';
 import { allOffersSearch, operatorSearch, usersSearch } from '../search';
 import { member } from './root';
 
@@ -13,6 +14,8 @@ export const operator = createRoute({
     // The server decides; this only spares others pages that could show them nothing.
     if (!me.is_operator) throw notFound();
   },
+  // Those of bills too: the operator sees the invoices of others.
+  loader: () => loadTexts('operator', 'billing'),
 });
 
 export const operatorOverview = createRoute({
