@@ -4,6 +4,7 @@ import { asOperator, createKey, elsewhere, expectAccessible, expectToFit, operat
 const PAGES = [
   ['', 'Overview'],
   ['/orgs', 'Organizations'],
+  ['/usage', 'Usage'],
   ['/users', 'People'],
   ['/keys', 'Revoke keys'],
   ['/offers', 'Offers'],
@@ -104,6 +105,48 @@ test('a limit is set for one organization, which is suspended, reactivated, and 
   await office.context().close();
   await page.goto(`/console/o/${member.slug}/keys`);
   await expect(page.getByRole('row', { name: /Leaked/ })).toContainText('Revoked');
+});
+
+test('an organization gets another name, address and plan, and another owner is invited', async ({ page, browser, baseURL }) => {
+  const member = await signUp(page);
+  const office = await asOperator(browser, baseURL, member);
+  const dialog = office.getByRole('dialog');
+  const [name, slug] = [`${member.organization} Ltd`, `${member.slug}-ltd`];
+
+  await office.getByRole('button', { name: 'Change', exact: true }).click();
+  await dialog.getByLabel('Organization name').fill(name);
+  await dialog.getByRole('button', { name: 'Save changes' }).click();
+  await expect(office.getByRole('heading', { level: 1, name })).toBeVisible();
+
+  await office.getByRole('button', { name: 'Change', exact: true }).click();
+  await dialog.getByLabel('Address', { exact: true }).fill(slug);
+  await dialog.getByLabel('Plan', { exact: true }).click();
+  await office.getByTitle('Pro', { exact: true }).click();
+  await expectAccessible(office);
+  await dialog.getByRole('button', { name: 'Save changes' }).click();
+  await expect(office.getByText(`from ${member.slug} to ${slug}`)).toBeVisible();
+  await office.getByLabel(`Type ${name} to confirm`).fill(name);
+  await expectAccessible(office);
+  await dialog.getByRole('button', { name: 'Save changes' }).click();
+  await expect(office).toHaveURL(new RegExp(`/operator/orgs/${slug}$`));
+  await expect(office.getByRole('definition').filter({ hasText: /^Pro$/ })).toBeVisible();
+
+  await office.getByRole('button', { name: 'Invite an owner' }).click();
+  await dialog.getByLabel('E-mail address').fill(somebody().email);
+  await dialog.getByRole('button', { name: 'Make the link' }).click();
+  await expect(office.getByTestId('invitation-link')).toContainText('/console/');
+  await office.context().close();
+});
+
+test('usage of all organizations is shown by meter and range', async ({ page }) => {
+  await signIn(page, operator);
+  await page.getByRole('link', { name: 'Usage', exact: true }).click();
+  await expect(page.getByTestId('usage-total')).toBeVisible();
+  await page.getByText('30 days', { exact: true }).click();
+  await expect(page).toHaveURL(/range=30d/);
+  await expect(page.getByTestId('usage-total')).toBeVisible();
+  await page.getByRole('searchbox', { name: 'Search organizations' }).fill('nobody is called so');
+  await expect(page.getByText(/No organization (matches|used any of it in this time\.)/)).toBeVisible();
 });
 
 test('a plan is asked for, quoted and accepted', async ({ page, browser, baseURL }) => {

@@ -1,7 +1,8 @@
 // What the console keeps of the operator's side; everything of it hangs under ['operator'].
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { listAllOffers } from './operations/offers';
-import { getBlueprint, getHealth, getOrganizationDetail, getOverview, listInvoicesOf, listLimitOverrides, listOrganizations, listTestClocks, listUsers, type WantedOrganizations } from './operations/operator';
+import { getBlueprint, getHealth, getOrganizationDetail, getOverview, getUsageOfAll, listInvoicesOf, listLimitOverrides, listOrganizations, listTestClocks, listUsers, type WantedOrganizations } from './operations/operator';
+import type { UsageRange } from './operations/usage';
 import type { Offer } from './types';
 
 export const overviewQuery = queryOptions({ queryKey: ['operator', 'overview'], queryFn: ({ signal }) => getOverview(signal) });
@@ -18,6 +19,9 @@ export function organizationDetailQuery(org: string) {
 }
 export function usersQuery(q: string) {
   return queryOptions({ queryKey: ['operator', 'users', q], queryFn: ({ signal }) => listUsers(q, signal), placeholderData: keepPreviousData });
+}
+export function usageOfAllQuery(range: UsageRange, meter: string) {
+  return queryOptions({ queryKey: ['operator', 'usage', range, meter], queryFn: ({ signal }) => getUsageOfAll(range, meter, signal), placeholderData: keepPreviousData });
 }
 export const testClocksQuery = queryOptions({ queryKey: ['operator', 'clocks'], queryFn: ({ signal }) => listTestClocks(signal) });
 

@@ -20,6 +20,7 @@ const OF_AN_ORGANIZATION = [
 const OF_THE_OPERATOR = [
   ['/operator', 'home', 'nav.overview'],
   ['/operator/orgs', 'building', 'nav.operatorOrgs'],
+  ['/operator/usage', 'chart', 'nav.usage'],
   ['/operator/users', 'people', 'nav.operatorUsers'],
   ['/operator/keys', 'key', 'nav.operatorKeys'],
   ['/operator/offers', 'tag', 'nav.operatorOffers'],

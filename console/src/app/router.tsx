@@ -8,7 +8,7 @@ import { invitation, signIn, register } from './routes/guest';
 import { home, account } from './routes/account';
 import { invitations, members, organization, overview, team, teams, projects, allProjects, project, keys, usage, meters, report, explain } from './routes/organization';
 import { billing, subscription, plans, offers, invoices, upcoming, invoice, billingProfile } from './routes/billing';
-import { operator, operatorOverview, operatorOrganizations, operatorOrganization, operatorUsers, operatorKeys, operatorOffers, operatorBlueprint, operatorHealth } from './routes/operator';
+import { operator, operatorOverview, operatorOrganizations, operatorOrganization, operatorUsage, operatorUsers, operatorKeys, operatorOffers, operatorBlueprint, operatorHealth } from './routes/operator';
 
 const ofAnOrganization = [
   overview,
@@ -26,7 +26,7 @@ const routeTree = root.addChildren([
     home,
     organization.addChildren(ofAnOrganization),
     account,
-    operator.addChildren([operatorOverview, operatorOrganizations, operatorOrganization, operatorUsers, operatorKeys, operatorOffers, operatorBlueprint, operatorHealth]),
+    operator.addChildren([operatorOverview, operatorOrganizations, operatorOrganization, operatorUsage, operatorUsers, operatorKeys, operatorOffers, operatorBlueprint, operatorHealth]),
   ]),
 ]);
 

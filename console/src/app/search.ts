@@ -124,6 +124,11 @@ export function usersSearch(raw: Raw) {
   return present({ q: text(raw['q']) });
 }
 
+export function usageOfAllSearch(raw: Raw) {
+  const page = Number(raw['page']);
+  return present({ meter: text(raw['meter']), range: oneOf(raw['range'], RANGES), q: text(raw['q']), page: Number.isSafeInteger(page) && page > 1 ? page : undefined });
+}
+
 /** The dialog that asks for an offer, and the plan it starts from; empty while none is chosen. */
 export function offersSearch(raw: Raw): { ask?: string } {
   return raw['ask'] === '' ? { ask: '' } : present({ ask: text(raw['ask']) });

@@ -1,6 +1,7 @@
 import { call } from '../client';
 import { collect, PAGE_SIZE, paging, type Listed } from '../pages';
-import type { BlueprintEffects, BlueprintInForce, BlueprintReply, Checked, CreatedOrganization, Invoice, LimitOverride, Money, Organization, OrganizationDetail, OrganizationRequest, OrganizationWithUsage, OverrideBody, Overview, PlatformHealth, Revoked, RevokeRequest, TestClock, UserWithMemberships } from '../types';
+import type { BlueprintEffects, BlueprintInForce, BlueprintReply, Checked, CreatedOrganization, Invoice, LimitOverride, Money, Organization, OrganizationDetail, OrganizationPatch, OrganizationRequest, OrganizationWithUsage, OverrideBody, Overview, PlatformHealth, Revoked, RevokeRequest, SentOwnerInvitation, TestClock, UsageOfAll, UserWithMemberships } from '../types';
+import type { UsageRange } from './usage';
 
 export interface WantedOrganizations {
   q: string;
@@ -22,6 +23,24 @@ export function getOrganizationDetail(org: string, signal?: AbortSignal): Promis
 /** Its owner gets a link, which is in the answer and nowhere else. */
 export function createOrganization(body: OrganizationRequest, idempotencyKey: string): Promise<CreatedOrganization> {
   return call('post', '/v1/operator/orgs', { body, idempotencyKey });
+}
+
+/** Changes its name, its address or its plan, at once; what isn't named stays. */
+export function changeOrganization(org: string, patch: OrganizationPatch): Promise<Organization> {
+  return call('patch', '/v1/operator/orgs/{org}', { path: { org }, body: patch });
+}
+
+/** The link is in the answer and nowhere else. One that this address was sent before ends. */
+export function inviteOwner(org: string, email: string, idempotencyKey: string): Promise<SentOwnerInvitation> {
+  return call('post', '/v1/operator/orgs/{org}/invitations', { path: { org }, body: { email }, idempotencyKey });
+}
+
+/** As many organizations as the server tells apart at once. */
+export const MOST_ORGANIZATIONS = 200;
+
+/** What all organizations used of a meter, and which of them most. */
+export function getUsageOfAll(range: UsageRange, meter: string, signal?: AbortSignal): Promise<UsageOfAll> {
+  return call('get', '/v1/operator/usage', { query: { ...range, meter, group_by: 'org', limit: MOST_ORGANIZATIONS }, signal });
 }
 
 export type Standing = 'suspend' | 'reactivate' | 'deactivate';

@@ -4,7 +4,7 @@ import { begin } from '../../api/begin';
 import { allOffersQuery, blueprintQuery, healthQuery, operatorOrganizationsQuery, organizationDetailQuery, overviewQuery, testClocksQuery, usersQuery } from '../../api/operator-queries';
 import { plansQuery } from '../../api/queries';
 import { loadTexts } from '../../i18n/i18n';
-import { allOffersSearch, operatorSearch, usersSearch } from '../search';
+import { allOffersSearch, operatorSearch, usageOfAllSearch, usersSearch } from '../search';
 import { member } from './root';
 
 export const operator = createRoute({
@@ -79,6 +79,17 @@ export const operatorHealth = createRoute({
     begin(queryClient, healthQuery);
   },
   component: lazyRouteComponent(() => import('../../pages/operator/HealthPage'), 'HealthPage'),
+});
+
+export const operatorUsage = createRoute({
+  getParentRoute: () => operator,
+  path: '/usage',
+  validateSearch: usageOfAllSearch,
+  loader: ({ context: { queryClient } }) => {
+    begin(queryClient, overviewQuery);
+    begin(queryClient, blueprintQuery);
+  },
+  component: lazyRouteComponent(() => import('../../pages/operator/usage/UsagePage'), 'UsagePage'),
 });
 
 export const operatorUsers = createRoute({

@@ -3,7 +3,10 @@ import { limits } from '../../test/samples';
 import { toRevocation, isNarrowed } from './keys/revocation';
 import { furtherTerms, toQuote, type QuoteForm } from './offers/quote';
 import { actsOn } from './orgs/InvoicesCard';
+import { patchOf } from './orgs/edit';
 import { rowsOf } from './orgs/OverridesCard';
+import { metersOf } from './usage/meters';
+import { matching, pageOf } from './usage/shares';
 
 const plain: QuoteForm = { price: ' 500.00 ', currency: 'USD', interval: 'month', expires_at: '2026-03-01T12:00' };
 
@@ -37,4 +40,27 @@ it('tells the plan’s limit from the one that was set', () => {
   const items = limits(3).items.map((limit) => ({ ...limit, limit: 250 }));
   expect(rowsOf(items, undefined, [own])).toEqual([{ limit: 'requests_per_day', used: 3, ofPlan: undefined, own }]);
   expect(rowsOf(items, undefined, [])).toMatchObject([{ ofPlan: 250, own: undefined }]);
+});
+
+it('sends no more than what was changed of an organization', () => {
+  const acme = { name: 'Acme', slug: 'acme', plan: 'free' };
+  expect(patchOf(acme, { ...acme, name: ' Acme ' })).toEqual({});
+  expect(patchOf(acme, { name: 'Acme Ltd', slug: 'acme', plan: 'pro' })).toEqual({ name: 'Acme Ltd', plan: 'pro' });
+});
+
+describe('usage of all organizations', () => {
+  const source = '[meters.requests] # by the gateway\naggregate = "count"\ngroup_by = ["a", "b"]\n[meters."data-kb"]\nof = "kb"\naggregate = \'sum\'\n[meters.people]\naggregate = "unique"\n[plans.meters]\naggregate = "sum"\n';
+  it('is of meters that add up', () => {
+    expect(metersOf(source)).toEqual(['requests', 'data-kb']);
+  });
+  const shares = Array.from({ length: 60 }, (_, index) => ({ org: `org_${index}`, name: `Org ${index}`, slug: `o-${index}`, value: '1' }));
+  it('is narrowed by name and address', () => {
+    expect(matching(shares, ' ORG 59 ').map(({ slug }) => slug)).toEqual(['o-59']);
+    expect(matching(shares, 'o-5')).toHaveLength(11);
+  });
+  it('is turned page by page, and never beyond the last', () => {
+    expect(pageOf(shares, 1)).toMatchObject({ from: 1, to: 25, current: 1, last: 3 });
+    expect(pageOf(shares, 9)).toMatchObject({ from: 51, to: 60, current: 3, last: 3 });
+    expect(pageOf(shares, 3).rows).toHaveLength(10);
+  });
 });

@@ -1,10 +1,10 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Button } from 'antd';
 import { lazy, Suspense, useState, type ReactNode } from 'react';
 import type { Standing } from '../../../api/operations/operator';
 import { organizationDetailQuery, testClocksQuery } from '../../../api/operator-queries';
-import type { OrganizationDetail } from '../../../api/types';
+import type { Organization, OrganizationDetail, SentOwnerInvitation } from '../../../api/types';
 import { Page } from '../../../app/Page';
 import { useI18n } from '../../../i18n/i18n';
 import { humanize } from '../../../i18n/translate';
@@ -15,7 +15,10 @@ import { InvoicesCard } from './InvoicesCard';
 import { OverridesCard } from './OverridesCard';
 
 const ClockDialog = lazy(() => import('./ClockDialog').then((module) => ({ default: module.ClockDialog })));
+const EditDialog = lazy(() => import('./EditDialog').then((module) => ({ default: module.EditDialog })));
 const ItemDialog = lazy(() => import('./ItemDialog').then((module) => ({ default: module.ItemDialog })));
+const LinkModal = lazy(() => import('../../team/LinkModal').then((module) => ({ default: module.LinkModal })));
+const OwnerDialog = lazy(() => import('./OwnerDialog').then((module) => ({ default: module.OwnerDialog })));
 const StandingDialog = lazy(() => import('./StandingDialog').then((module) => ({ default: module.StandingDialog })));
 
 const route = getRouteApi('/member/operator/orgs/$org');
@@ -34,7 +37,11 @@ export function OrganizationPage() {
   );
 }
 
-type Act = 'clock' | 'item' | Standing;
+type Act = 'clock' | 'edit' | 'item' | 'owner' | Standing;
+
+function isStanding(act: Act): act is Standing {
+  return act === 'suspend' || act === 'reactivate' || act === 'deactivate';
+}
 
 function OneOrganization({ organization }: { organization: OrganizationDetail }) {
   const { t } = useI18n();
@@ -42,11 +49,23 @@ function OneOrganization({ organization }: { organization: OrganizationDetail })
   const clocks = useQuery(testClocksQuery);
   const clock = clocks.data?.items.find(({ org }) => org === organization.id);
   const done = () => setActing(undefined);
+  const [sent, setSent] = useState<SentOwnerInvitation>();
+  const navigate = route.useNavigate();
+  const queryClient = useQueryClient();
+  async function changed({ slug }: Organization) {
+    done();
+    // Under its old address there is nothing any more.
+    await navigate({ params: { org: slug }, replace: true });
+    await queryClient.invalidateQueries({ queryKey: ['operator'] });
+  }
+  const { status } = organization;
   const actions = (
     <>
+      {status === 'deactivated' || status === 'erased' ? null : <Button onClick={() => setActing('edit')}>{t('operator.edit.act')}</Button>}
+      {status === 'active' || status === 'pending' ? <Button onClick={() => setActing('owner')}>{t('operator.owner.act')}</Button> : null}
       {clock === undefined ? null : <Button onClick={() => setActing('clock')}>{t('operator.act.clock')}</Button>}
       <Button onClick={() => setActing('item')}>{t('operator.act.item')}</Button>
-      {standingsOf(organization.status).map((standing) => (
+      {standingsOf(status).map((standing) => (
         <Button key={standing} danger={standing !== 'reactivate'} type={standing === 'reactivate' ? 'primary' : 'default'} onClick={() => setActing(standing)}>
           {t(`operator.standing.${standing}`)}
         </Button>
@@ -70,7 +89,19 @@ function OneOrganization({ organization }: { organization: OrganizationDetail })
       <Suspense fallback={null}>
         {acting === 'clock' ? <ClockDialog organization={organization} now={clock?.now} onClose={done} /> : null}
         {acting === 'item' ? <ItemDialog organization={organization} onClose={done} /> : null}
-        {acting === undefined || acting === 'clock' || acting === 'item' ? null : <StandingDialog organization={organization} standing={acting} onClose={done} />}
+        {acting === 'edit' ? <EditDialog organization={organization} onClose={done} onChanged={(now) => void changed(now)} /> : null}
+        {acting === 'owner' ? (
+          <OwnerDialog
+            organization={organization}
+            onClose={done}
+            onInvited={(made) => {
+              done();
+              setSent(made);
+            }}
+          />
+        ) : null}
+        {sent === undefined ? null : <LinkModal link={sent.link} email={sent.invitation.email} expiresAt={sent.invitation.expires_at} onClose={() => setSent(undefined)} />}
+        {acting !== undefined && isStanding(acting) ? <StandingDialog organization={organization} standing={acting} onClose={done} /> : null}
       </Suspense>
     </Page>
   );
