@@ -9,6 +9,7 @@ import { Meter } from '../../ui/Meter';
 import { ChargesCard } from './ChargesCard';
 import { levelOf } from './limit-level';
 import { useNames } from './use-names';
+import './limits.css';
 
 /** Why a request was let through or refused, and what came of it. */
 export function ExplanationCards({ org, explanation }: { org: string; explanation: Explanation }) {
