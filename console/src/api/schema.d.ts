@@ -3559,13 +3559,15 @@ export interface components {
             api_keys: number;
             /** @description When it was so. */
             as_of: components["schemas"]["Instant"];
+            /** @description The meters whose quantities add up over organizations, in the order of the blueprint: those that `getUsageOfAll` answers. */
+            meters: string[];
             /** @description The organizations. */
             organizations: components["schemas"]["OrganizationCounts"];
             /** @description The meter that stands for all usage: of the limit to show first, or else the first of the blueprint. */
             usage_meter: string | null;
             /**
              * Format: int64
-             * @description What all organizations used of it since midnight, UTC; null where what organizations use doesn't add up.
+             * @description What all organizations used of `usage_meter` since midnight, UTC; null where what organizations use doesn't add up.
              */
             usage_today: number | null;
             /**

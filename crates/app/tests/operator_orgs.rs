@@ -309,6 +309,7 @@ on_both_engines! {
         world.get("/v1/operator/usage?meter=none", &operator).await.problem(422, "request.invalid");
         let overview = world.get("/v1/operator/overview", &operator).await.expect(200);
         assert_eq!((&overview["usage_today"], &overview["api_keys"]), (&json!(4), &json!(2)));
+        assert_eq!(overview["meters"], json!(["requests"]));
     }
 
     async fn users_are_found_with_where_they_belong(store) {

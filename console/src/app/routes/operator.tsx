@@ -87,7 +87,6 @@ export const operatorUsage = createRoute({
   validateSearch: usageOfAllSearch,
   loader: ({ context: { queryClient } }) => {
     begin(queryClient, overviewQuery);
-    begin(queryClient, blueprintQuery);
   },
   component: lazyRouteComponent(() => import('../../pages/operator/usage/UsagePage'), 'UsagePage'),
 });

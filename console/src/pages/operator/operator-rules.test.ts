@@ -5,7 +5,6 @@ import { furtherTerms, toQuote, type QuoteForm } from './offers/quote';
 import { actsOn } from './orgs/InvoicesCard';
 import { patchOf } from './orgs/edit';
 import { rowsOf } from './orgs/OverridesCard';
-import { metersOf } from './usage/meters';
 import { matching, pageOf } from './usage/shares';
 
 const plain: QuoteForm = { price: ' 500.00 ', currency: 'USD', interval: 'month', expires_at: '2026-03-01T12:00' };
@@ -49,10 +48,6 @@ it('sends no more than what was changed of an organization', () => {
 });
 
 describe('usage of all organizations', () => {
-  const source = '[meters.requests] # by the gateway\naggregate = "count"\ngroup_by = ["a", "b"]\n[meters."data-kb"]\nof = "kb"\naggregate = \'sum\'\n[meters.people]\naggregate = "unique"\n[plans.meters]\naggregate = "sum"\n';
-  it('is of meters that add up', () => {
-    expect(metersOf(source)).toEqual(['requests', 'data-kb']);
-  });
   const shares = Array.from({ length: 60 }, (_, index) => ({ org: `org_${index}`, name: `Org ${index}`, slug: `o-${index}`, value: '1' }));
   it('is narrowed by name and address', () => {
     expect(matching(shares, ' ORG 59 ').map(({ slug }) => slug)).toEqual(['o-59']);

@@ -31,7 +31,9 @@ struct Overview {
     api_keys: i64,
     /// The meter that stands for all usage: of the limit to show first, or else the first of the blueprint.
     usage_meter: Option<String>,
-    /// What all organizations used of it since midnight, UTC; null where what organizations use doesn't add up.
+    /// The meters whose quantities add up over organizations, in the order of the blueprint: those that `getUsageOfAll` answers.
+    meters: Vec<String>,
+    /// What all organizations used of `usage_meter` since midnight, UTC; null where what organizations use doesn't add up.
     usage_today: Option<i64>,
 }
 
@@ -76,5 +78,7 @@ async fn get_overview(
         None => None,
     };
     let usage_meter = meter.map(|meter| meter.name.clone());
-    Ok(Json(Overview { as_of, organizations, users, api_keys, usage_meter, usage_today }))
+    let adding = blueprint.meters().iter().filter(|meter| adds_up(meter));
+    let meters = adding.map(|meter| meter.name.clone()).collect();
+    Ok(Json(Overview { as_of, organizations, users, api_keys, usage_meter, meters, usage_today }))
 }

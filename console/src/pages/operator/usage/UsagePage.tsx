@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { Button, Segmented, Select } from 'antd';
 import { MOST_ORGANIZATIONS } from '../../../api/operations/operator';
 import { METER_OF_REQUESTS, type UsageRange } from '../../../api/operations/usage';
-import { blueprintQuery, overviewQuery, usageOfAllQuery } from '../../../api/operator-queries';
+import { overviewQuery, usageOfAllQuery } from '../../../api/operator-queries';
 import type { OrganizationShare, UsageOfAll } from '../../../api/types';
 import { Page } from '../../../app/Page';
 import { RANGES } from '../../../app/search';
@@ -18,7 +18,6 @@ import { useTyped } from '../../../ui/use-debounced';
 import { barsOf, totalOf, usageRange, type RangeName } from '../../usage/range';
 import { UsageChart } from '../../usage/UsageChart';
 import { Figures } from '../../usage/UsageFigures';
-import { metersOf } from './meters';
 import { matching, pageOf } from './shares';
 import '../../usage/usage.css';
 
@@ -30,9 +29,8 @@ export function UsagePage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const overview = useQuery(overviewQuery);
-  const blueprint = useQuery(blueprintQuery);
   const meter = search.meter ?? overview.data?.usage_meter ?? METER_OF_REQUESTS;
-  const meters = [...new Set([...metersOf(blueprint.data?.source ?? ''), meter])];
+  const meters = [...new Set([...(overview.data?.meters ?? []), meter])];
   const name = search.range ?? '7d';
   const range = usageRange(name);
   // Which meter is meant isn't known before the overview is.
